@@ -1,0 +1,31 @@
+# Debian 12 packages, one imported target each.  No vendor is used outside the
+# folder that wraps it; tools/check_layers.py holds the list of vendor headers.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+
+function(vendor name)
+  add_library(vendor_${name} INTERFACE)
+  target_link_libraries(vendor_${name} INTERFACE ${ARGN})
+endfunction()
+
+pkg_check_modules(SECP256K1 REQUIRED IMPORTED_TARGET libsecp256k1)
+pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET libcrypto)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(ROCKSDB REQUIRED IMPORTED_TARGET rocksdb)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+find_library(MSGPACK_LIBRARY NAMES msgpackc msgpack-c REQUIRED)
+find_library(NNG_LIBRARY NAMES nng REQUIRED)
+
+vendor(secp256k1 PkgConfig::SECP256K1)
+vendor(openssl PkgConfig::OPENSSL)
+vendor(sodium PkgConfig::SODIUM)
+vendor(msgpack ${MSGPACK_LIBRARY})
+vendor(rocksdb PkgConfig::ROCKSDB)
+vendor(zstd PkgConfig::ZSTD)
+vendor(nng ${NNG_LIBRARY})
+vendor(inih PkgConfig::INIH)
+vendor(jansson PkgConfig::JANSSON)
+vendor(cmocka PkgConfig::CMOCKA)
