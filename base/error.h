@@ -14,7 +14,7 @@ enum exit_code {
 enum { ERROR_DETAIL_MAX = 320 };
 
 struct error {
-    enum exit_code code; /* EXIT_CODE_OK: no error */
+    enum exit_code code;           /* EXIT_CODE_OK: no error */
     char detail[ERROR_DETAIL_MAX]; /* one line: the object, what is wrong, the next step */
 };
 

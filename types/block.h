@@ -13,12 +13,12 @@ enum { BLOCK_VERSION = 1, PROPOSAL_VERSION = 1 };
 struct block_header {
     uint32_t version;
     struct hash chain_id;
-    uint64_t height;          /* genesis is 0, the first block 1 */
-    struct hash parent_id;    /* block_id of height - 1; the chain id for height 1 */
-    uint64_t time_ms;         /* since 1970; > the parent's */
-    uint64_t epoch;           /* of the first proposal, as are the next two */
+    uint64_t height;       /* genesis is 0, the first block 1 */
+    struct hash parent_id; /* block_id of height - 1; the chain id for height 1 */
+    uint64_t time_ms;      /* since 1970; > the parent's */
+    uint64_t epoch;        /* of the first proposal, as are the next two */
     uint64_t view;
-    uint32_t proposer;        /* index in that epoch's set */
+    uint32_t proposer; /* index in that epoch's set */
     struct vrf_proof vrf_proof;
     struct hash txs_root;     /* RFC 9162 tree (TAG_TX_TREE) over the transactions' bytes */
     struct hash state_root;   /* after the parent */
@@ -54,7 +54,7 @@ struct proposal_rest {
     uint32_t da_mode;            /* enum da_mode */
     uint32_t da_n;               /* 0 for DA_FULL, as are the next fields but block_size */
     uint32_t da_k;
-    uint32_t block_size;         /* bytes of the encoded block */
+    uint32_t block_size; /* bytes of the encoded block */
     uint32_t shard_size;
     struct hash da_root;
     uint32_t leader;
@@ -71,7 +71,7 @@ struct finality {
     struct proposal_light light;
     struct hash rest_digest;
     struct validator_bitmap signers;
-    uint32_t signature_count; /* = bits set in signers */
+    uint32_t signature_count;                         /* = bits set in signers */
     struct signature signatures[VALIDATOR_COUNT_MAX]; /* in index order */
 };
 

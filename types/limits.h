@@ -7,45 +7,45 @@
  * each stands here with its reason. */
 enum {
     /* Sizes of the nouns (fixed by the algorithms). */
-    HASH_SIZE = 32,        /* SHA-256 */
-    ADDRESS_SIZE = 20,     /* first bytes of the tagged digest of a public key */
-    PUBLIC_KEY_SIZE = 33,  /* compressed secp256k1 */
-    SIGNATURE_SIZE = 64,   /* ECDSA, compact, low-S */
-    VRF_PROOF_SIZE = 81,   /* RFC 9381: Gamma 33, c 16, s 32 */
-    VRF_OUTPUT_SIZE = 32,  /* SHA-256 */
-    TUNNEL_KEY_SIZE = 32,  /* X25519, named in LEASE_ACCEPT */
+    HASH_SIZE = 32,       /* SHA-256 */
+    ADDRESS_SIZE = 20,    /* first bytes of the tagged digest of a public key */
+    PUBLIC_KEY_SIZE = 33, /* compressed secp256k1 */
+    SIGNATURE_SIZE = 64,  /* ECDSA, compact, low-S */
+    VRF_PROOF_SIZE = 81,  /* RFC 9381: Gamma 33, c 16, s 32 */
+    VRF_OUTPUT_SIZE = 32, /* SHA-256 */
+    TUNNEL_KEY_SIZE = 32, /* X25519, named in LEASE_ACCEPT */
 
     /* Consensus. */
-    VALIDATOR_COUNT_MAX = 128,                        /* certificate below 8.3 KB */
+    VALIDATOR_COUNT_MAX = 128, /* certificate below 8.3 KB */
     VALIDATOR_BITMAP_SIZE = VALIDATOR_COUNT_MAX / 8,
-    VIEW_WINDOW = 64,              /* K5: full slots are kept for the last 64 views */
-    UNFINAL_BLOCK_MAX = 32,        /* K5: non-empty blocks above the last final one */
+    VIEW_WINDOW = 64,       /* K5: full slots are kept for the last 64 views */
+    UNFINAL_BLOCK_MAX = 32, /* K5: non-empty blocks above the last final one */
 
     /* Blocks and transactions (L1). */
-    BLOCK_SIZE_MAX = 4 << 20,      /* 4 MiB, header and last_final included */
+    BLOCK_SIZE_MAX = 4 << 20, /* 4 MiB, header and last_final included */
     BLOCK_TX_MAX = 16384,
     FRAME_SIZE_MAX = BLOCK_SIZE_MAX + (256 << 10), /* X4: a block plus its certificates */
     VOTE_FRAME_SIZE_MAX = 256 << 10,               /* vote lane: STATUS with certificates */
-    TX_SIZE_MAX_DEFAULT = 16 << 10,  /* X4 */
-    TX_SIZE_MAX = 128 << 10,         /* X4: WITNESS; PROGRAM_PART 33 KiB, see tx.def */
-    TX_VALID_MS_MAX = 3600000,       /* T3: valid_until_ms <= header time + 1 h */
+    TX_SIZE_MAX_DEFAULT = 16 << 10,                /* X4 */
+    TX_SIZE_MAX = 128 << 10,   /* X4: WITNESS; PROGRAM_PART 33 KiB, see tx.def */
+    TX_VALID_MS_MAX = 3600000, /* T3: valid_until_ms <= header time + 1 h */
 
     /* Decoding. */
-    WIRE_DEPTH_MAX = 16,           /* nested arrays */
-    WIRE_NODES_MAX = 4096,         /* per message; blocks count per transaction */
+    WIRE_DEPTH_MAX = 16,   /* nested arrays */
+    WIRE_NODES_MAX = 4096, /* per message; blocks count per transaction */
 
     /* State. */
-    STATE_KEY_SIZE_MAX = 1024,     /* state.md 2.1 */
+    STATE_KEY_SIZE_MAX = 1024, /* state.md 2.1 */
     STATE_VALUE_SIZE_MAX = 4 << 20,
     PROOF_DEPTH_MAX = 256,
     STATE_PROOF_SIZE_MAX = 4 + 32 + 256 * 32 + 64, /* SP1, every sibling present */
 
     /* Market and training. */
     ORG_COUNT_MAX = 128,
-    NAME_SIZE_MAX = 64,            /* org, network and request names, UTF-8 bytes */
-    ENDPOINT_SIZE_MAX = 128,       /* "host:port" */
+    NAME_SIZE_MAX = 64,      /* org, network and request names, UTF-8 bytes */
+    ENDPOINT_SIZE_MAX = 128, /* "host:port" */
     PLAN_MEMBER_MAX = 1024,
-    PROGRAM_SIZE_MAX = 1 << 20,    /* X4 */
+    PROGRAM_SIZE_MAX = 1 << 20, /* X4 */
     PROGRAM_PART_SIZE_MAX = 32 << 10,
     PROGRAM_OPS_MAX = 8192,        /* X4 */
     TENSOR_ELEMENTS_MAX = 1 << 26, /* training.md 3.2 */

@@ -17,7 +17,7 @@ static void quorum_is_the_one_of_k8(void **state)
     const struct {
         uint32_t count;
         uint32_t quorum;
-    } cases[] = {{1, 1}, {2, 2}, {3, 3},   {4, 3},   {5, 4},    {6, 4},
+    } cases[] = {{1, 1}, {2, 2}, {3, 3},  {4, 3},   {5, 4},   {6, 4},
                  {7, 5}, {9, 6}, {10, 7}, {16, 11}, {64, 43}, {100, 67}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         assert_int_equal(validator_quorum(cases[i].count), cases[i].quorum);
