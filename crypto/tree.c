@@ -1,0 +1,196 @@
+#include "crypto/crypto.h"
+
+#include "base/endian.h"
+
+enum { NODE_PREFIX = 1 };
+
+#define NO_PEAK UINT32_MAX
+
+static const uint8_t leaf_prefix[1] = {0};
+
+static void hash_leaf(enum tag tag, struct bytes entry, struct hash *out)
+{
+    struct crypto_sha256 state;
+    crypto_digest_init(&state, tag);
+    crypto_sha256_update(&state, bytes_of(leaf_prefix, sizeof leaf_prefix));
+    crypto_sha256_update(&state, entry);
+    crypto_sha256_final(&state, out);
+}
+
+/* out may be left or right. */
+static void hash_node(enum tag tag, const struct hash *left, const struct hash *right,
+                      struct hash *out)
+{
+    uint8_t node[1 + 2 * HASH_SIZE];
+    node[0] = NODE_PREFIX;
+    memcpy(node + 1, left->bytes, HASH_SIZE);
+    memcpy(node + 1 + HASH_SIZE, right->bytes, HASH_SIZE);
+    crypto_digest(tag, bytes_of(node, sizeof node), out);
+}
+
+static uint32_t peak_count(uint64_t leaves)
+{
+    uint32_t count = 0;
+    for (uint64_t rest = leaves; rest != 0; rest &= rest - 1) {
+        count++;
+    }
+    return count;
+}
+
+static void path_add(struct crypto_path *path, const struct hash *sibling)
+{
+    ASSERT(path->size < CRYPTO_PATH_MAX);
+    path->siblings[path->size++] = *sibling;
+}
+
+void crypto_tree_init(struct crypto_tree *tree, enum tag tag)
+{
+    memset(tree, 0, sizeof *tree);
+    tree->tag = tag;
+}
+
+/* Merge the last two peaks; prover, if any, notes the sibling of its leaf's peak. */
+static void merge_last(struct crypto_tree *tree, uint32_t last, struct crypto_prover *prover)
+{
+    if (prover != NULL && prover->peak == last) {
+        path_add(&prover->path, &tree->peaks[last - 1]);
+        prover->peak = last - 1;
+    } else if (prover != NULL && prover->peak == last - 1) {
+        path_add(&prover->path, &tree->peaks[last]);
+    }
+    hash_node(tree->tag, &tree->peaks[last - 1], &tree->peaks[last], &tree->peaks[last - 1]);
+}
+
+static void append(struct crypto_tree *tree, struct bytes entry, struct crypto_prover *prover)
+{
+    ASSERT(tree->count < CRYPTO_TREE_COUNT_MAX);
+    uint32_t last = peak_count(tree->count);
+    ASSERT(last < CRYPTO_TREE_PEAK_MAX); /* below the greatest count a bit is clear */
+    hash_leaf(tree->tag, entry, &tree->peaks[last]);
+    if (prover != NULL && tree->count == prover->path.index) {
+        prover->peak = last;
+    }
+    /* As a carry in binary addition: every trailing one of count is a subtree as large
+     * as the one just completed. */
+    for (uint64_t rest = tree->count; (rest & 1) != 0; rest >>= 1) {
+        merge_last(tree, last, prover);
+        last--;
+    }
+    tree->count++;
+}
+
+void crypto_tree_append(struct crypto_tree *tree, struct bytes entry)
+{
+    append(tree, entry, NULL);
+}
+
+/* Folds the peaks right to left, which gives RFC 9162's root. */
+static void fold(const struct crypto_tree *tree, struct hash *out, struct crypto_prover *prover)
+{
+    uint32_t last = peak_count(tree->count);
+    if (last == 0) {
+        crypto_digest(tree->tag, (struct bytes){NULL, 0}, out);
+        return;
+    }
+    last--;
+    struct hash root = tree->peaks[last];
+    bool inside = prover != NULL && prover->peak == last;
+    while (last > 0) {
+        last--;
+        if (inside) {
+            path_add(&prover->path, &tree->peaks[last]);
+        } else if (prover != NULL && prover->peak == last) {
+            path_add(&prover->path, &root);
+            inside = true;
+        }
+        hash_node(tree->tag, &tree->peaks[last], &root, &root);
+    }
+    *out = root;
+}
+
+void crypto_tree_root(const struct crypto_tree *tree, struct hash *out)
+{
+    fold(tree, out, NULL);
+}
+
+size_t crypto_tree_write(const struct crypto_tree *tree, uint8_t *out)
+{
+    const uint32_t peaks = peak_count(tree->count);
+    store_be64(out, tree->count);
+    for (uint32_t i = 0; i < peaks; i++) {
+        memcpy(out + 8 + (size_t)i * HASH_SIZE, tree->peaks[i].bytes, HASH_SIZE);
+    }
+    return 8 + (size_t)peaks * HASH_SIZE;
+}
+
+bool crypto_tree_read(struct crypto_tree *tree, enum tag tag, struct bytes bytes)
+{
+    if (bytes.size < 8) {
+        return false;
+    }
+    const uint64_t count = load_be64(bytes.data);
+    const uint32_t peaks = peak_count(count);
+    if (count > CRYPTO_TREE_COUNT_MAX || bytes.size != 8 + (size_t)peaks * HASH_SIZE) {
+        return false;
+    }
+    crypto_tree_init(tree, tag);
+    tree->count = count;
+    for (uint32_t i = 0; i < peaks; i++) {
+        memcpy(tree->peaks[i].bytes, bytes.data + 8 + (size_t)i * HASH_SIZE, HASH_SIZE);
+    }
+    return true;
+}
+
+void crypto_prover_init(struct crypto_prover *prover, enum tag tag, uint64_t index)
+{
+    memset(prover, 0, sizeof *prover);
+    crypto_tree_init(&prover->tree, tag);
+    prover->peak = NO_PEAK;
+    prover->path.index = index;
+}
+
+void crypto_prover_append(struct crypto_prover *prover, struct bytes entry)
+{
+    append(&prover->tree, entry, prover);
+}
+
+bool crypto_prover_final(struct crypto_prover *prover, struct crypto_path *path, struct hash *root)
+{
+    if (prover->peak == NO_PEAK) {
+        return false;
+    }
+    fold(&prover->tree, root, prover);
+    prover->path.count = prover->tree.count;
+    *path = prover->path;
+    return true;
+}
+
+bool crypto_path_verify(const struct crypto_path *path, enum tag tag, struct bytes entry,
+                        const struct hash *root)
+{
+    if (path->index >= path->count || path->size > CRYPTO_PATH_MAX) {
+        return false;
+    }
+    uint64_t index = path->index;
+    uint64_t last = path->count - 1;
+    struct hash hash;
+    hash_leaf(tag, entry, &hash);
+    for (uint32_t i = 0; i < path->size; i++) {
+        if (last == 0) {
+            return false;
+        }
+        if ((index & 1) != 0 || index == last) {
+            hash_node(tag, &path->siblings[i], &hash, &hash);
+            /* A last leaf without a sibling at some levels rises through them. */
+            while ((index & 1) == 0 && index != 0) {
+                index >>= 1;
+                last >>= 1;
+            }
+        } else {
+            hash_node(tag, &hash, &path->siblings[i], &hash);
+        }
+        index >>= 1;
+        last >>= 1;
+    }
+    return last == 0 && hash_equal(&hash, root);
+}
