@@ -30,6 +30,29 @@ enum {
     TX_SIZE_MAX = 128 << 10,   /* X4: WITNESS; PROGRAM_PART 33 KiB, see tx.def */
     TX_VALID_MS_MAX = 3600000, /* T3: valid_until_ms <= header time + 1 h */
 
+    /* Network. */
+    NET_SESSION_MAX = 2048, /* slots: both lanes of every validator, then the classes */
+    NET_PEER_MAX = 1024,    /* kept connected: PLAN_MEMBER_MAX, more than validators */
+    NET_HALF_OPEN_MAX = 64, /* the oldest gives way, so silent strangers shut out nobody */
+    NET_FULL_MAX = 16,      /* sessions by class; validators are bounded by their set */
+    NET_CLIENT_MAX = 1024,  /* L1: worker and light slots */
+    NET_MEMBER_MAX = 256,
+    NET_ANON_MAX = 64,
+    NET_ADDRESS_MAX = 16,      /* sessions from one IP address, validators not counted */
+    NET_LOOPBACK_MAX = 64,     /* the same for this machine: a localnet lives there */
+    NET_VOTE_QUEUE_MAX = 1024, /* frames waiting in a vote lane: 8 for each validator */
+    NET_BULK_QUEUE_MAX = 64,
+    NET_BULK_QUEUE_SIZE_MAX = 4 * FRAME_SIZE_MAX,
+    NET_INBOX_MAX = 256, /* received and not taken: then the session is not read */
+    NET_INBOX_SIZE_MAX = 2 * FRAME_SIZE_MAX,
+    NET_BATCH_SIZE = 64 << 10, /* small frames sealed into one stream write */
+    NET_HELLO_SIZE_MAX = 512,  /* any handshake message */
+    NET_HANDSHAKE_MS = 5000,   /* N1: connect, TLS and handshake */
+    NET_PING_MS = 5000,        /* V53 */
+    NET_IDLE_MS = 15000,       /* V53: three pings missed */
+    NET_REDIAL_MIN_MS = 50,
+    NET_REDIAL_MAX_MS = 2000, /* kill -9 to next vote stays below 3 s */
+
     /* Decoding. */
     WIRE_DEPTH_MAX = 16,   /* nested arrays */
     WIRE_NODES_MAX = 4096, /* per message; blocks count per transaction */
