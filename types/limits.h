@@ -53,6 +53,11 @@ enum {
     NET_REDIAL_MIN_MS = 50,
     NET_REDIAL_MAX_MS = 2000, /* kill -9 to next vote stays below 3 s */
 
+    /* Mempool of one node. */
+    MEMPOOL_TX_MAX = 50000,
+    MEMPOOL_SIZE_MAX = 32 << 20,
+    MEMPOOL_SENDER_TX_MAX = 1024, /* one sender cannot crowd out the others */
+
     /* Decoding. */
     WIRE_DEPTH_MAX = 16,   /* nested arrays */
     WIRE_NODES_MAX = 4096, /* per message; blocks count per transaction */

@@ -1,0 +1,43 @@
+#ifndef NODE_CONFIG_H
+#define NODE_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "types/limits.h"
+
+/* The settings of one node: local, never hashed, never shared (what all nodes must agree
+ * on is in the genesis file).  One table in config.c holds name, range, default and help
+ * text; parser, checks and `gradus node run --help` come from it.
+ *
+ *     [node]                          [peers]
+ *     genesis = genesis.gradus        0 = 127.0.0.1:4700
+ *     data_dir = data                 1 = 127.0.0.1:4701
+ *     listen = 127.0.0.1:4702
+ *
+ * A peer's name is its index in the genesis validator set.  Relative paths are relative
+ * to the file's folder.  Unknown, repeated or out-of-range settings are refused. */
+
+enum { CONFIG_PATH_MAX = 512 };
+
+struct node_config {
+    char genesis[CONFIG_PATH_MAX];
+    char data_dir[CONFIG_PATH_MAX];
+    char keys_dir[CONFIG_PATH_MAX];
+    char listen[ENDPOINT_SIZE_MAX + 1];
+    char log_level[16];
+    uint64_t min_block_interval_ms;
+    uint64_t disk_reserve_mib;
+    uint64_t verify_threads;
+    char peers[VALIDATOR_COUNT_MAX][ENDPOINT_SIZE_MAX + 1]; /* empty: not named */
+};
+
+/* Read path into *config.  On false error->code is EXIT_CODE_BAD_CONFIG and
+ * error->detail names file, line or setting and what to write instead. */
+bool node_config_load(const char *path, struct node_config *config, struct error *error);
+
+/* The option table as text for --help, one line a setting. */
+void node_config_describe(char *out, uint32_t size);
+
+#endif /* NODE_CONFIG_H */

@@ -1,0 +1,51 @@
+#ifndef NODE_MEMPOOL_H
+#define NODE_MEMPOOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/assert.h"
+#include "types/types.h"
+
+/* Transactions that wait for a block: bounded in bytes, in number and per sender, in
+ * order of arrival.  The pool knows nothing of validity; it keeps raw bytes under the
+ * digest of the complete received bytes (X2: two signatures, two entries).
+ *
+ * Not thread safe: the driver's thread owns it. */
+
+struct mempool;
+
+enum mempool_verdict {
+    MEMPOOL_ADDED,
+    MEMPOOL_DUPLICATE,   /* exactly these bytes are here already */
+    MEMPOOL_FULL,        /* no room in bytes or number: come again */
+    MEMPOOL_SENDER_FULL, /* this sender has its share of waiting transactions */
+};
+
+struct mempool_entry {
+    struct hash digest; /* of raw */
+    struct address sender;
+    struct bytes raw;
+    uint64_t valid_until_ms;
+};
+
+struct mempool *mempool_new(void);
+void mempool_free(struct mempool *pool);
+
+/* Copy entry->raw in.  On any verdict but ADDED nothing has changed. */
+MUST_USE enum mempool_verdict mempool_add(struct mempool *pool, const struct mempool_entry *entry);
+
+/* Remove by digest; nothing happens if it is not here. */
+void mempool_remove(struct mempool *pool, const struct hash *digest);
+
+/* Remove what can no longer enter a block whose header time is now_ms. */
+void mempool_expire(struct mempool *pool, uint64_t now_ms);
+
+uint32_t mempool_count(const struct mempool *pool);
+uint64_t mempool_size(const struct mempool *pool);
+
+/* Oldest first: cursor starts at 0 and is moved on; false at the end.  *out is valid
+ * until the pool changes. */
+bool mempool_next(const struct mempool *pool, uint32_t *cursor, struct mempool_entry *out);
+
+#endif /* NODE_MEMPOOL_H */

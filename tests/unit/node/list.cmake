@@ -1,0 +1,2 @@
+unit_test(test_mempool ${CMAKE_CURRENT_LIST_DIR}/test_mempool.c NEEDS node)
+unit_test(test_config ${CMAKE_CURRENT_LIST_DIR}/test_config.c NEEDS node)

@@ -1,0 +1,86 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/endian.h"
+#include "node/mempool.h"
+
+static struct mempool_entry entry_of(uint32_t number, uint32_t sender, const uint8_t *raw,
+                                     size_t size)
+{
+    struct mempool_entry entry = {.raw = bytes_of(raw, size), .valid_until_ms = number};
+    store_le32(entry.digest.bytes, number * 2654435761U);
+    store_le32(entry.digest.bytes + 4, number);
+    store_le32(entry.sender.bytes, sender);
+    return entry;
+}
+
+static void oldest_comes_first(void **state)
+{
+    (void)state;
+    struct mempool *pool = mempool_new();
+    const uint8_t raw[3] = {1, 2, 3};
+    for (uint32_t i = 1; i <= 5; i++) {
+        const struct mempool_entry entry = entry_of(i, i % 2, raw, sizeof(raw));
+        assert_int_equal(mempool_add(pool, &entry), MEMPOOL_ADDED);
+        assert_int_equal(mempool_add(pool, &entry), MEMPOOL_DUPLICATE);
+    }
+    const struct mempool_entry third = entry_of(3, 1, raw, sizeof(raw));
+    mempool_remove(pool, &third.digest);
+    mempool_remove(pool, &third.digest);
+    const uint64_t expected[] = {1, 2, 4, 5};
+    uint32_t cursor = 0;
+    uint32_t seen = 0;
+    struct mempool_entry out;
+    while (mempool_next(pool, &cursor, &out)) {
+        assert_int_equal(out.valid_until_ms, expected[seen++]);
+        assert_true(bytes_equal(out.raw, bytes_of(raw, sizeof(raw))));
+    }
+    assert_int_equal(seen, 4);
+    assert_int_equal(mempool_size(pool), 12);
+    mempool_expire(pool, 4);
+    assert_int_equal(mempool_count(pool), 2);
+    mempool_free(pool);
+}
+
+static void bounds_hold(void **state)
+{
+    (void)state;
+    struct mempool *pool = mempool_new();
+    static const uint8_t raw[4096];
+    uint32_t added = 0;
+    enum mempool_verdict verdict = MEMPOOL_ADDED;
+    while (verdict == MEMPOOL_ADDED) {
+        const struct mempool_entry entry = entry_of(added + 1, 7, raw, 16);
+        verdict = mempool_add(pool, &entry);
+        added += verdict == MEMPOOL_ADDED ? 1 : 0;
+    }
+    assert_int_equal(verdict, MEMPOOL_SENDER_FULL);
+    assert_int_equal(added, MEMPOOL_SENDER_TX_MAX);
+    for (verdict = MEMPOOL_ADDED; verdict == MEMPOOL_ADDED;) {
+        const struct mempool_entry entry = entry_of(added + 1, added, raw, sizeof(raw));
+        verdict = mempool_add(pool, &entry);
+        added += verdict == MEMPOOL_ADDED ? 1 : 0;
+    }
+    assert_int_equal(verdict, MEMPOOL_FULL);
+    assert_true(mempool_size(pool) <= MEMPOOL_SIZE_MAX);
+    assert_true(mempool_size(pool) + sizeof(raw) > MEMPOOL_SIZE_MAX);
+    mempool_expire(pool, UINT64_MAX);
+    assert_int_equal(mempool_count(pool), 0);
+    assert_int_equal(mempool_size(pool), 0);
+    const struct mempool_entry again = entry_of(1, 1, raw, 1);
+    assert_int_equal(mempool_add(pool, &again), MEMPOOL_ADDED);
+    mempool_free(pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(oldest_comes_first),
+        cmocka_unit_test(bounds_hold),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
