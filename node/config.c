@@ -27,8 +27,8 @@ struct option {
 /* clang-format off */
 static const struct option options[] = {
     {"genesis", OPTION_PATH, TEXT(genesis), 0, 0, NULL, "the genesis file"},
-    {"data_dir", OPTION_PATH, TEXT(data_dir), 0, 0, NULL, "folder of databases, journal and sign.state"},
-    {"keys_dir", OPTION_PATH, TEXT(keys_dir), 0, 0, NULL, "folder of consensus.key, network.key and vrf.key"},
+    {"data_dir", OPTION_PATH, TEXT(data_dir), 0, 0, NULL, "databases, journal, sign.state"},
+    {"keys_dir", OPTION_PATH, TEXT(keys_dir), 0, 0, NULL, "consensus.key, network.key, vrf.key"},
     {"listen", OPTION_TEXT, TEXT(listen), 0, 0, NULL, "host:port to listen on"},
     {"log_level", OPTION_TEXT, TEXT(log_level), 0, 0, "info", "debug, info, odd or fault"},
     {"min_block_interval_ms", OPTION_NUMBER, NUMBER(min_block_interval_ms), 0, 60000, "5",

@@ -1,0 +1,13 @@
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "cli/cli.h"
+
+/* Every command, in the order of `gradus --help`: COMMAND(name of its struct). */
+#define CLI_COMMANDS(COMMAND) COMMAND(cli_version)
+
+#define DECLARE(name) extern const struct cli_command name;
+CLI_COMMANDS(DECLARE)
+#undef DECLARE
+
+#endif /* CLI_COMMANDS_H */

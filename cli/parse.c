@@ -1,0 +1,223 @@
+#include "cli/cli.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+
+struct cli_call {
+    const struct cli_command *command;
+    const char *values[CLI_OPTION_MAX]; /* by option index; NULL: not given */
+    const char *arguments[CLI_ARGUMENT_MAX];
+    uint32_t argument_count;
+    bool json;
+};
+
+static uint32_t option_index(const struct cli_call *call, const char *name)
+{
+    for (uint32_t i = 0; i < CLI_OPTION_MAX && call->command->options[i].name != NULL; i++) {
+        if (strcmp(call->command->options[i].name, name) == 0) {
+            return i;
+        }
+    }
+    return CLI_OPTION_MAX;
+}
+
+const char *cli_text(const struct cli_call *call, const char *name)
+{
+    const uint32_t i = option_index(call, name);
+    ASSERT(i < CLI_OPTION_MAX);
+    return call->values[i] != NULL ? call->values[i] : call->command->options[i].standard;
+}
+
+bool cli_flag(const struct cli_call *call, const char *name)
+{
+    const uint32_t i = option_index(call, name);
+    ASSERT(i < CLI_OPTION_MAX);
+    return call->values[i] != NULL;
+}
+
+bool cli_number(const struct cli_call *call, const char *name, uint64_t min, uint64_t max,
+                uint64_t *out, struct error *error)
+{
+    const char *text = cli_text(call, name);
+    char *end = NULL;
+    errno = 0;
+    const unsigned long long number = text == NULL ? 0 : strtoull(text, &end, 10);
+    if (text == NULL || !isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 ||
+        number < min || number > max) {
+        return error_set(error, EXIT_CODE_USAGE, "--%s: write a whole number from %llu to %llu",
+                         name, (unsigned long long)min, (unsigned long long)max);
+    }
+    *out = number;
+    return true;
+}
+
+bool cli_required(const struct cli_call *call, const char *name, const char **out,
+                  struct error *error)
+{
+    *out = cli_text(call, name);
+    if (*out == NULL) {
+        return error_set(error, EXIT_CODE_USAGE, "--%s is missing; see gradus %s %s --help", name,
+                         call->command->noun, call->command->verb);
+    }
+    return true;
+}
+
+uint32_t cli_argument_count(const struct cli_call *call)
+{
+    return call->argument_count;
+}
+
+const char *cli_argument(const struct cli_call *call, uint32_t index)
+{
+    ASSERT(index < call->argument_count);
+    return call->arguments[index];
+}
+
+bool cli_json(const struct cli_call *call)
+{
+    return call->json;
+}
+
+static void print_usage(void)
+{
+    (void)printf("usage: gradus NOUN VERB [--option VALUE] [ARGUMENT]\n\n");
+    for (const struct cli_command *const *c = cli_commands; *c != NULL; c++) {
+        char name[48];
+        (void)snprintf(name, sizeof(name), "%s %s", (*c)->noun, (*c)->verb);
+        (void)printf("  %-20s %s\n", name, (*c)->help);
+    }
+    (void)printf("\ngradus NOUN VERB --help explains one command.  --output json prints JSON.\n");
+}
+
+static void print_help(const struct cli_command *command)
+{
+    (void)printf("usage: gradus %s %s%s%s%s\n\n%s\n", command->noun, command->verb,
+                 command->options[0].name != NULL ? " [options]" : "",
+                 command->arguments != NULL ? " " : "",
+                 command->arguments != NULL ? command->arguments : "", command->help);
+    for (uint32_t i = 0; i < CLI_OPTION_MAX && command->options[i].name != NULL; i++) {
+        const struct cli_option *o = &command->options[i];
+        char name[48];
+        (void)snprintf(name, sizeof(name), "--%s %s", o->name, o->value != NULL ? o->value : "");
+        (void)printf("  %-26s %s%s%s%s\n", name, o->help, o->standard != NULL ? " (default " : "",
+                     o->standard != NULL ? o->standard : "", o->standard != NULL ? ")" : "");
+    }
+    (void)printf("  %-26s %s\n", "--output json", "print JSON");
+}
+
+static const struct cli_command *find_command(int argc, char **argv, int *used)
+{
+    for (const struct cli_command *const *c = cli_commands; *c != NULL; c++) {
+        if (argc > 1 && strcmp((*c)->noun, argv[1]) == 0) {
+            if ((*c)->verb[0] == '\0') {
+                *used = 2;
+                return *c;
+            }
+            if (argc > 2 && strcmp((*c)->verb, argv[2]) == 0) {
+                *used = 3;
+                return *c;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* "--name VALUE", "--name=VALUE" or a flag; moves *i on past a separate value. */
+static bool parse_option(struct cli_call *call, int argc, char **argv, int *i, struct error *error)
+{
+    char name[64];
+    const char *equals = strchr(argv[*i], '=');
+    const size_t length = equals != NULL ? (size_t)(equals - argv[*i]) - 2 : strlen(argv[*i]) - 2;
+    if (length >= sizeof(name)) {
+        return error_set(error, EXIT_CODE_USAGE, "%s: no such option", argv[*i]);
+    }
+    memcpy(name, argv[*i] + 2, length);
+    name[length] = '\0';
+
+    const bool is_output = strcmp(name, "output") == 0;
+    const uint32_t index = option_index(call, name);
+    if (!is_output && index == CLI_OPTION_MAX) {
+        return error_set(error, EXIT_CODE_USAGE, "--%s: no such option; see gradus %s %s --help",
+                         name, call->command->noun, call->command->verb);
+    }
+    const char *value = "";
+    if (is_output || call->command->options[index].value != NULL) {
+        value = equals != NULL ? equals + 1 : *i + 1 < argc ? argv[++*i] : NULL;
+    } else if (equals != NULL) {
+        value = NULL;
+    }
+    if (value == NULL) {
+        return error_set(error, EXIT_CODE_USAGE, "--%s: %s", name,
+                         equals != NULL ? "takes no value" : "wants a value");
+    }
+    if (is_output) {
+        call->json = strcmp(value, "json") == 0;
+        return call->json || strcmp(value, "text") == 0 ||
+               error_set(error, EXIT_CODE_USAGE, "--output: write json or text");
+    }
+    if (call->values[index] != NULL) {
+        return error_set(error, EXIT_CODE_USAGE, "--%s: given twice", name);
+    }
+    call->values[index] = value;
+    return true;
+}
+
+static bool parse(struct cli_call *call, int argc, char **argv, int i, struct error *error)
+{
+    for (; i < argc; i++) {
+        if (strncmp(argv[i], "--", 2) == 0 && argv[i][2] != '\0') {
+            if (!parse_option(call, argc, argv, &i, error)) {
+                return false;
+            }
+        } else if (call->argument_count == call->command->argument_max) {
+            return error_set(error, EXIT_CODE_USAGE,
+                             "%s: one argument too many; see gradus %s %s --help", argv[i],
+                             call->command->noun, call->command->verb);
+        } else {
+            call->arguments[call->argument_count++] = argv[i];
+        }
+    }
+    if (call->argument_count < call->command->argument_min) {
+        return error_set(error, EXIT_CODE_USAGE, "%s is missing; see gradus %s %s --help",
+                         call->command->arguments, call->command->noun, call->command->verb);
+    }
+    return true;
+}
+
+int cli_main(int argc, char **argv)
+{
+    int used = 0;
+    const struct cli_command *command = find_command(argc, argv, &used);
+    if (command == NULL) {
+        const bool asked =
+            argc == 1 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0;
+        if (asked) {
+            print_usage();
+            return argc == 1 ? EXIT_CODE_USAGE : EXIT_CODE_OK;
+        }
+        (void)fprintf(stderr, "gradus: no command \"%s%s%s\"; see gradus --help\n", argv[1],
+                      argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
+        return EXIT_CODE_USAGE;
+    }
+    for (int i = used; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
+            print_help(command);
+            return EXIT_CODE_OK;
+        }
+    }
+    struct cli_call call = {.command = command};
+    struct error error = {.code = EXIT_CODE_OK};
+    enum exit_code code = EXIT_CODE_USAGE;
+    if (parse(&call, argc, argv, used, &error)) {
+        code = command->run(&call, &error);
+    }
+    if (code != EXIT_CODE_OK && error.detail[0] != '\0') {
+        (void)fprintf(stderr, "gradus: %s\n", error.detail);
+    }
+    return (int)code;
+}
