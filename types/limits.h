@@ -1,6 +1,8 @@
 #ifndef TYPES_LIMITS_H
 #define TYPES_LIMITS_H
 
+#include <stdint.h>
+
 #include "base/assert.h"
 
 /* Every size in the system.  A queue, loop, message or array refers to one of these;
@@ -77,8 +79,13 @@ enum {
     PROGRAM_PART_SIZE_MAX = 32 << 10,
     PROGRAM_OPS_MAX = 8192,        /* X4 */
     TENSOR_ELEMENTS_MAX = 1 << 26, /* training.md 3.2 */
+    WITNESS_SIZE_MAX = 112 << 10,  /* X4: leaves, paths and envelope of one micro-step */
     SEGMENT_CHECKPOINT_MAX = 256,  /* S */
 };
+
+/* Cost of one training step: a day of a slow core, and what a large host has. */
+#define STEP_GAS_MAX   (UINT64_C(1) << 46)
+#define STEP_BYTES_MAX (UINT64_C(1) << 38)
 
 STATIC_ASSERT(VALIDATOR_COUNT_MAX % 8 == 0, "a bitmap is whole bytes");
 STATIC_ASSERT(TX_SIZE_MAX < BLOCK_SIZE_MAX, "every legal transaction fits a block");
