@@ -135,6 +135,20 @@ MUST_USE bool crypto_public_key_valid(const struct public_key *key);
 /* First 20 bytes of the digest (TAG_ADDRESS) of the 33 bytes of the key. */
 void crypto_address(const struct public_key *key, struct address *out);
 
+/* ---- Verifiable random function (RFC 9381) -------------------------------------- */
+
+/* ECVRF-P256-SHA256-TAI with secp256k1 and suite byte 0xFE.  One key and alpha have one
+ * output, which nobody but the key's owner can compute and everybody can check.  A VRF
+ * key signs nothing else (P11).  Proof: Gamma 33, c 16, s 32 bytes.
+ * False from prove means that alpha maps to no point: one input in 2^256. */
+MUST_USE bool crypto_vrf_prove(const struct crypto_key *key, struct bytes alpha,
+                               struct vrf_proof *proof, struct hash *output);
+
+/* True, and the output written, only for the proof that this key makes of this alpha.
+ * Stricter than the RFC in one point: c = 0 and s = 0, which nobody can hit, are refused. */
+MUST_USE bool crypto_vrf_verify(const struct public_key *key, struct bytes alpha,
+                                const struct vrf_proof *proof, struct hash *output);
+
 /* ---- Memory and randomness ------------------------------------------------------ */
 
 /* Bytes from the kernel's generator; the process stops if it has none. */

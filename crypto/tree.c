@@ -165,32 +165,48 @@ bool crypto_prover_final(struct crypto_prover *prover, struct crypto_path *path,
     return true;
 }
 
+/* Where a node stands on its level, and where the level ends. */
+struct level {
+    uint64_t index;
+    uint64_t last;
+};
+
+static void rise(struct level *level)
+{
+    level->index >>= 1;
+    level->last >>= 1;
+}
+
+/* One sibling: hash becomes the node above it. */
+static void climb(enum tag tag, struct level *level, const struct hash *sibling, struct hash *hash)
+{
+    if ((level->index & 1) == 0 && level->index != level->last) {
+        hash_node(tag, hash, sibling, hash);
+        rise(level);
+        return;
+    }
+    hash_node(tag, sibling, hash, hash);
+    /* A last node without a sibling rises unchanged until it has one. */
+    while ((level->index & 1) == 0 && level->index != 0) {
+        rise(level);
+    }
+    rise(level);
+}
+
 bool crypto_path_verify(const struct crypto_path *path, enum tag tag, struct bytes entry,
                         const struct hash *root)
 {
     if (path->index >= path->count || path->size > CRYPTO_PATH_MAX) {
         return false;
     }
-    uint64_t index = path->index;
-    uint64_t last = path->count - 1;
+    struct level level = {.index = path->index, .last = path->count - 1};
     struct hash hash;
     hash_leaf(tag, entry, &hash);
     for (uint32_t i = 0; i < path->size; i++) {
-        if (last == 0) {
+        if (level.last == 0) {
             return false;
         }
-        if ((index & 1) != 0 || index == last) {
-            hash_node(tag, &path->siblings[i], &hash, &hash);
-            /* A last leaf without a sibling at some levels rises through them. */
-            while ((index & 1) == 0 && index != 0) {
-                index >>= 1;
-                last >>= 1;
-            }
-        } else {
-            hash_node(tag, &hash, &path->siblings[i], &hash);
-        }
-        index >>= 1;
-        last >>= 1;
+        climb(tag, &level, &path->siblings[i], &hash);
     }
-    return last == 0 && hash_equal(&hash, root);
+    return level.last == 0 && hash_equal(&hash, root);
 }
