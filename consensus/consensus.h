@@ -180,11 +180,6 @@ struct consensus_action {
     };
 };
 
-enum {
-    CONSENSUS_ACTIONS_MAX = 640,  /* worst: START with a full window of own votes to sign again */
-    CONSENSUS_HISTORY_MAX = 1024, /* K5: views without finality that are remembered briefly */
-};
-
 struct consensus_actions {
     uint32_t count;
     uint32_t final_count;
@@ -249,8 +244,7 @@ struct consensus_status {
 
 void consensus_status(const struct consensus *core, struct consensus_status *out);
 
-/* Invariants of consensus/core.h in executable form; stops the process.  Run after every
- * step when BASE_AUDIT is defined. */
+/* The invariants of consensus/core.h; stops the process.  BASE_AUDIT: after every step. */
 void consensus_audit(const struct consensus *core);
 
 #endif /* CONSENSUS_CONSENSUS_H */
