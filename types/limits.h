@@ -30,6 +30,7 @@ enum {
     VOTE_FRAME_SIZE_MAX = 256 << 10,               /* vote lane: STATUS with certificates */
     TX_SIZE_MAX_DEFAULT = 16 << 10,                /* X4 */
     TX_SIZE_MAX = 128 << 10,   /* X4: WITNESS; PROGRAM_PART 33 KiB, see tx.def */
+    TX_FORWARD_MAX = 1024,     /* transactions in one TXS message */
     TX_VALID_MS_MAX = 3600000, /* T3: valid_until_ms <= header time + 1 h */
 
     /* Network. */

@@ -1,0 +1,1 @@
+unit_test(test_codec ${CMAKE_CURRENT_LIST_DIR}/test_codec.c NEEDS wire)
