@@ -1,5 +1,5 @@
-#ifndef WIRE_PARTS_H
-#define WIRE_PARTS_H
+#ifndef WIRE_WIRE_PARTS_H
+#define WIRE_WIRE_PARTS_H
 
 #include "wire/sync/sync.h"
 
@@ -22,4 +22,4 @@ bool wire_read_certificate_or_none(struct wire_reader *reader, struct certificat
 /* [tx bin, ...]: 0 .. count_max transactions of 1 .. TX_SIZE_MAX bytes. */
 void wire_read_txs(struct wire_reader *reader, struct wire_txs *out, uint32_t count_max);
 
-#endif /* WIRE_PARTS_H */
+#endif /* WIRE_WIRE_PARTS_H */
