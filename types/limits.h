@@ -70,9 +70,17 @@ enum {
     STATE_VALUE_SIZE_MAX = 4 << 20,
     PROOF_DEPTH_MAX = 256,
     STATE_PROOF_SIZE_MAX = 4 + 32 + 256 * 32 + 64, /* SP1, every sibling present */
+    STATE_WRITE_COUNT_MAX = 1 << 17,               /* keys one block may write: 8 a transaction */
+    STATE_WRITE_BYTES_MAX = 48 << 20, /* their bytes, rewrites within the block included */
+    STATE_EVENT_COUNT_MAX = 1 << 15,  /* events of one block: 2 a transaction */
+    TX_LANE_MAX = 255,                /* ordered lanes of an account: each is a state key */
 
     /* Market and training. */
     ORG_COUNT_MAX = 128,
+    ORG_POLICY_MAX = 32,     /* organisations an offer may name */
+    NODE_DEVICE_MAX = 16,    /* market.md 4.2 */
+    REGION_MAX = 16,         /* regions a data set may name */
+    OFFER_EXCLUDED_MAX = 16, /* offers a request remembers as failed */
     NAME_SIZE_MAX = 64,      /* org, network and request names, UTF-8 bytes */
     ENDPOINT_SIZE_MAX = 128, /* "host:port" */
     PLAN_MEMBER_MAX = 1024,
