@@ -79,6 +79,7 @@ static void half_start(struct crypto_session_half *half, const struct hash *key,
 void crypto_session_start(struct crypto_session *session, struct bytes shared,
                           const struct hash *transcript, bool dialled)
 {
+    ASSERT(sodium_init() >= 0); /* before it, libsodium seals with its slow portable code */
     struct hash key;
     crypto_hkdf_extract(bytes_of(transcript->bytes, HASH_SIZE), shared, &key);
     half_start(dialled ? &session->sending : &session->receiving, &key, dialler_info);

@@ -5,3 +5,4 @@ add_test(NAME tidy.tag_table COMMAND python3 ${PROJECT_SOURCE_DIR}/tools/tag_tab
 unit_test(test_vrf ${CMAKE_CURRENT_LIST_DIR}/test_vrf.c NEEDS crypto)
 add_test(NAME tidy.vrf_vectors COMMAND python3 ${PROJECT_SOURCE_DIR}/tools/vrf_model.py --check)
 unit_test(test_session ${CMAKE_CURRENT_LIST_DIR}/test_session.c NEEDS crypto)
+unit_test(test_keyfile ${CMAKE_CURRENT_LIST_DIR}/test_keyfile.c NEEDS crypto)
