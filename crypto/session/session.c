@@ -33,12 +33,19 @@ bool crypto_exchange_agree(const uint8_t secret[CRYPTO_EXCHANGE_SIZE],
     return crypto_scalarmult(shared, secret, peer) == 0;
 }
 
+/* libsodium may not be handed a null pointer, not even for no bytes. */
+static const uint8_t *data_of(struct bytes bytes)
+{
+    static const uint8_t nothing[1] = {0};
+    return bytes.size == 0 ? nothing : bytes.data;
+}
+
 static void hmac_parts(struct bytes key, const struct bytes *parts, size_t count, struct hash *out)
 {
     crypto_auth_hmacsha256_state state;
-    (void)crypto_auth_hmacsha256_init(&state, key.data, key.size);
+    (void)crypto_auth_hmacsha256_init(&state, data_of(key), key.size);
     for (size_t i = 0; i < count; i++) {
-        (void)crypto_auth_hmacsha256_update(&state, parts[i].data, parts[i].size);
+        (void)crypto_auth_hmacsha256_update(&state, data_of(parts[i]), parts[i].size);
     }
     (void)crypto_auth_hmacsha256_final(&state, out->bytes);
     crypto_wipe(&state, sizeof state);
@@ -106,8 +113,8 @@ bool crypto_session_seal(struct crypto_session_half *half, struct bytes header, 
     }
     uint8_t nonce[NONCE_SIZE];
     make_nonce(half->counter, nonce);
-    (void)crypto_aead_xchacha20poly1305_ietf_encrypt(out, NULL, plain.data, plain.size, header.data,
-                                                     header.size, NULL, nonce,
+    (void)crypto_aead_xchacha20poly1305_ietf_encrypt(out, NULL, data_of(plain), plain.size,
+                                                     header.data, header.size, NULL, nonce,
                                                      half->key); /* cannot fail at these sizes */
     half->counter++;
     return true;
@@ -122,7 +129,7 @@ bool crypto_session_open(struct crypto_session_half *half, struct bytes header, 
     uint8_t nonce[NONCE_SIZE];
     make_nonce(half->counter, nonce);
     if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.data, sealed.size,
-                                                   header.data, header.size, nonce,
+                                                   data_of(header), header.size, nonce,
                                                    half->key) != 0) {
         return false;
     }

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pthread.h>
+
 #include <cmocka.h>
 
 #include "base/hex.h"
@@ -95,6 +97,45 @@ static void generated_keys_sign(void **state)
     assert_false(crypto_verify(crypto_key_public(b), &digest, &signature));
     crypto_key_free(a);
     crypto_key_free(b);
+}
+
+enum { THREADS = 4, SIGNATURES = 50 };
+
+struct signing {
+    const struct crypto_key *key;
+    struct signature last;
+    bool all_valid;
+};
+
+static void *sign_many(void *argument)
+{
+    struct signing *const signing = argument;
+    signing->all_valid = true;
+    for (uint8_t i = 0; i < SIGNATURES; i++) {
+        const struct hash digest = {{i}};
+        crypto_key_sign(signing->key, &digest, &signing->last);
+        signing->all_valid = signing->all_valid && crypto_verify(crypto_key_public(signing->key),
+                                                                 &digest, &signing->last);
+    }
+    return NULL;
+}
+
+static void threads_share_a_key(void **state)
+{
+    (void)state;
+    struct crypto_key *const key = crypto_key_generate();
+    struct signing signings[THREADS];
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        signings[i].key = key;
+        assert_int_equal(pthread_create(&threads[i], NULL, sign_many, &signings[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_true(signings[i].all_valid);
+        assert_memory_equal(signings[i].last.bytes, signings[0].last.bytes, SIGNATURE_SIZE);
+    }
+    crypto_key_free(key);
 }
 
 /* r, n - s is as good a signature in mathematics; here it is a second form of one. */
@@ -205,6 +246,7 @@ int main(void)
         cmocka_unit_test(public_key_of_one_is_the_generator),
         cmocka_unit_test(secrets_out_of_range_are_refused),
         cmocka_unit_test(generated_keys_sign),
+        cmocka_unit_test(threads_share_a_key),
         cmocka_unit_test(high_s_is_refused),
         cmocka_unit_test(every_flipped_bit_is_refused),
         cmocka_unit_test(malformed_input_is_refused),

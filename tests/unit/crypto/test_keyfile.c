@@ -202,6 +202,16 @@ static void every_other_length_is_refused(void **state)
     }
 }
 
+static void longer_sealed_file_is_refused(void **state)
+{
+    (void)state;
+    create_then_load("p", CRYPTO_KEYFILE_SEALED_SIZE);
+    uint8_t data[CRYPTO_KEYFILE_SEALED_SIZE + 1] = {0};
+    assert_int_equal(read_raw(data, sizeof data), CRYPTO_KEYFILE_SEALED_SIZE);
+    write_raw(data, sizeof data);
+    assert_refused(file_of(CRYPTO_KEYFILE_CONSENSUS, "p"), "wrong length");
+}
+
 static void put_checksum(uint8_t *data, size_t size)
 {
     struct hash checksum;
@@ -301,6 +311,7 @@ int main(void)
         cmocka_unit_test_teardown(any_bit_for_others_is_refused, remove_file),
         cmocka_unit_test_teardown(every_flipped_byte_is_refused, remove_file),
         cmocka_unit_test_teardown(every_other_length_is_refused, remove_file),
+        cmocka_unit_test_teardown(longer_sealed_file_is_refused, remove_file),
         cmocka_unit_test_teardown(unreasonable_parameters_are_refused, remove_file),
         cmocka_unit_test_teardown(invalid_secret_is_refused, remove_file),
         cmocka_unit_test_teardown(other_things_are_refused, remove_file),

@@ -181,6 +181,38 @@ static void wrong_paths_are_refused(void **state)
     }
 }
 
+/* One sibling too many, above the root: root and path agree, but no tree of this many
+ * leaves is that high. */
+static void path_above_the_root_is_refused(void **state)
+{
+    (void)state;
+    struct crypto_path path;
+    struct hash root;
+    prove(5, 2, &path, &root);
+    uint8_t message[65] = {1};
+    memcpy(message + 1, entries, 32);
+    memcpy(message + 33, root.bytes, 32);
+    memcpy(path.siblings[path.size++].bytes, entries, 32);
+    crypto_digest(TAG_TX_TREE, bytes_of(message, sizeof message), &root);
+    assert_false(verify(&path, &entries[2], &root));
+}
+
+static void greatest_path_is_bounded(void **state)
+{
+    (void)state;
+    struct crypto_path path;
+    memset(&path, 0, sizeof path);
+    path.index = UINT64_MAX - 1;
+    path.count = UINT64_MAX;
+    const struct hash root = {{0}};
+    for (uint32_t size = CRYPTO_PATH_MAX - 1; size <= CRYPTO_PATH_MAX + 2; size++) {
+        path.size = size;
+        assert_false(verify(&path, entries, &root));
+    }
+    path.size = UINT32_MAX;
+    assert_false(verify(&path, entries, &root));
+}
+
 static void missing_leaf_has_no_path(void **state)
 {
     (void)state;
@@ -246,9 +278,14 @@ static void stored_tree_is_exact(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(root_is_the_definition),   cmocka_unit_test(roots_are_distinct),
-        cmocka_unit_test(every_leaf_is_proven),     cmocka_unit_test(wrong_paths_are_refused),
-        cmocka_unit_test(missing_leaf_has_no_path), cmocka_unit_test(stored_tree_continues),
+        cmocka_unit_test(root_is_the_definition),
+        cmocka_unit_test(roots_are_distinct),
+        cmocka_unit_test(every_leaf_is_proven),
+        cmocka_unit_test(wrong_paths_are_refused),
+        cmocka_unit_test(path_above_the_root_is_refused),
+        cmocka_unit_test(greatest_path_is_bounded),
+        cmocka_unit_test(missing_leaf_has_no_path),
+        cmocka_unit_test(stored_tree_continues),
         cmocka_unit_test(stored_tree_is_exact),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
