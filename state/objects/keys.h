@@ -61,9 +61,10 @@ enum collection {
     COLLECTION_PROVIDER_LEASES = 21, /* every lease ever proposed to this provider */
     COLLECTION_WORKER_LEASES = 32,   /* owner = worker's address: leases not yet ended */
     COLLECTION_PROVIDER_LIVE = 33,   /* owner = provider's address: leases not yet ended */
+    COLLECTION_JOB_WORKERS = 34,     /* owner = job: only positions: worker -> rank */
 };
 
-enum { KEY_SIZE_MAX = 1 + 20 + 32 + 8 }; /* the longest of the layouts above */
+enum { KEY_SIZE_MAX = 2 + 32 + 32 }; /* the longest of the layouts above */
 
 struct key {
     uint32_t size;
