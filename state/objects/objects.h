@@ -15,6 +15,7 @@
 #include "state/objects/bodies.h"
 #include "state/objects/events.h"
 #include "state/objects/ids.h"
+#include "state/objects/jobs.h"
 #include "state/objects/keys.h"
 #include "state/objects/ledger.h"
 #include "state/objects/market.h"

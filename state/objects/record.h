@@ -44,8 +44,9 @@ struct record {
 enum { RECORD_VERSION = 1 };
 
 /* Rows.  T is the struct's type, m the member. */
-#define RECORD_MEMBER(T, m) .name = #m, .offset = offsetof(T, m)
-#define RECORD_WIDTH(T, m)  ((uint32_t)sizeof(((T *)0)->m))
+#define RECORD_MEMBER(T, m)     .name = #m, .offset = offsetof(T, m)
+#define RECORD_WIDTH(T, m)      ((uint32_t)sizeof(((T *)0)->m))
+#define RECORD_ITEM_WIDTH(T, m) ((uint32_t)sizeof(*((T *)0)->m))
 #define F_VERSION(T)                                                                               \
     {                                                                                              \
         RECORD_MEMBER(T, version), .kind = FIELD_UINT, .width = RECORD_WIDTH(T, version),          \
@@ -74,12 +75,12 @@ enum { RECORD_VERSION = 1 };
     }
 #define F_VECTOR(T, m)                                                                             \
     {                                                                                              \
-        RECORD_MEMBER(T, m), .kind = FIELD_VECTOR, .width = RECORD_WIDTH(T, m[0]),                 \
-                             .size = RECORD_WIDTH(T, m) / RECORD_WIDTH(T, m[0])                    \
+        RECORD_MEMBER(T, m), .kind = FIELD_VECTOR, .width = RECORD_ITEM_WIDTH(T, m),               \
+                             .size = RECORD_WIDTH(T, m) / RECORD_ITEM_WIDTH(T, m)                  \
     }
 #define F_LIST(T, m, list_kind)                                                                    \
-    RECORD_MEMBER(T, m), .kind = (list_kind), .width = RECORD_WIDTH(T, m[0]),                      \
-                         .size = RECORD_WIDTH(T, m) / RECORD_WIDTH(T, m[0]),                       \
+    RECORD_MEMBER(T, m), .kind = (list_kind), .width = RECORD_ITEM_WIDTH(T, m),                    \
+                         .size = RECORD_WIDTH(T, m) / RECORD_ITEM_WIDTH(T, m),                     \
                          .count_offset = offsetof(T, m##_count)
 #define F_UINTS(T, m)                                                                              \
     {                                                                                              \

@@ -1,7 +1,7 @@
 #ifndef STATE_OBJECTS_TRAINING_H
 #define STATE_OBJECTS_TRAINING_H
 
-#include "state/objects/market.h"
+#include "state/objects/jobs.h"
 
 /* Objects of training (training.md 3.20). */
 
