@@ -86,13 +86,13 @@ function(unit_test name)
   endif()
 endfunction()
 
-# fuzz_test(name source NEEDS layers): libFuzzer target, built by the fuzz preset only.
+# fuzz_test(name source [more sources] NEEDS layers): libFuzzer target, built by the fuzz preset only.
 # ctest runs it for FUZZ_SECONDS on tests/fuzz/corpus/<name>.
 set(FUZZ_SECONDS 10 CACHE STRING "seconds each fuzz target runs in ctest")
 function(fuzz_test name source)
   cmake_parse_arguments(T "" "" "NEEDS" ${ARGN})
   if(FUZZ)
-    add_executable(${name} ${source})
+    add_executable(${name} ${source} ${T_UNPARSED_ARGUMENTS})
     target_link_libraries(${name} PRIVATE ${T_NEEDS})
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
     add_test(NAME ${name} COMMAND ${name} -max_total_time=${FUZZ_SECONDS} -rss_limit_mb=2048
