@@ -8,3 +8,4 @@ unit_test(test_wire_vectors ${CMAKE_CURRENT_LIST_DIR}/test_vectors.c ${wire_obje
 add_test(NAME tidy.wire_vectors COMMAND python3 ${PROJECT_SOURCE_DIR}/tools/wire_model.py --check)
 unit_test(test_wire_differential ${CMAKE_CURRENT_LIST_DIR}/test_differential.c
   ${wire_support}/wire_differential.c ${wire_support}/wire_draw.c NEEDS wire vendor_msgpack)
+unit_test(test_api ${CMAKE_CURRENT_LIST_DIR}/test_api.c NEEDS wire)

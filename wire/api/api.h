@@ -1,0 +1,103 @@
+#ifndef WIRE_API_API_H
+#define WIRE_API_API_H
+
+#include "types/types.h"
+#include "wire/codec/codec.h"
+
+/* What a client asks a node, one request and one answer each, over a sealed session.
+ *
+ *     request = [kind, fields...]       answer = [kind, fields...]  or  [0, code, text]
+ *
+ * Not final: these may change with the version.  Nothing in an answer is believed as it
+ * stands: values come with a proof against the state root of a header that an F
+ * certificate of a known validator set makes final.  STATUS and TX are hints for people and
+ * pollers. */
+
+enum api_kind {
+    API_ERROR = 0,
+    API_HEAD = 1,    /* N4: signed height and clock, answers a nonce */
+    API_GENESIS = 2, /* the genesis file */
+    API_SUBMIT = 3,  /* hand in a transaction */
+    API_FINAL = 4,   /* the newest final header and what makes it final */
+    API_PROVE = 5,   /* values under keys, with proofs at the newest provable root */
+    API_BLOCK = 6,   /* one final block */
+    API_TX = 7,      /* where a transaction is; with a proof once its result is certified */
+    API_STATUS = 8,  /* the node's own view, JSON for people */
+};
+
+enum {
+    API_PROVE_KEY_MAX = 64,
+    API_TEXT_MAX = 8192,
+    API_PATH_MAX = 63,
+};
+
+struct api_request {
+    enum api_kind kind;
+    struct hash hash; /* HEAD: nonce; TX: tx id */
+    struct bytes tx;  /* SUBMIT */
+    uint64_t height;  /* BLOCK */
+    uint32_t key_count;
+    struct bytes keys[API_PROVE_KEY_MAX]; /* PROVE */
+};
+
+void api_write_request(struct wire_writer *writer, const struct api_request *request);
+MUST_USE bool api_decode_request(struct bytes in, struct api_request *out);
+
+/* A Merkle path as it travels: [index, count, [sibling...]]. */
+struct api_path {
+    uint64_t index;
+    uint64_t count;
+    uint32_t size;
+    struct hash siblings[API_PATH_MAX];
+};
+
+/* A header that is final: itself the tip, or named by the tip's hist_root. */
+struct api_anchor {
+    struct bytes header;     /* HEADER bytes */
+    struct bytes tip_header; /* HEADER bytes that last_final certifies */
+    struct bytes last_final; /* LAST_FINAL bytes */
+    bool is_tip;             /* header = tip_header; path unused */
+    struct api_path path;    /* of header's block id in tip_header's hist_root */
+};
+
+enum api_tx_status {
+    API_TX_UNKNOWN = 0,
+    API_TX_PENDING = 1, /* waits for a block, or in one that is not final */
+    API_TX_FINAL = 2,   /* in a final block; the next header is not final yet */
+    API_TX_PROVEN = 3,  /* result, path and anchor are present */
+};
+
+struct api_proof {
+    bool present;
+    struct bytes value;
+    struct bytes proof; /* SP1 */
+};
+
+struct api_answer {
+    enum api_kind kind;
+    uint32_t code;              /* ERROR and SUBMIT: 0 or a refusal */
+    struct bytes text;          /* ERROR, STATUS */
+    struct hash hash;           /* HEAD: block id; SUBMIT: tx id */
+    uint64_t height;            /* HEAD, TX */
+    uint64_t wall_ms;           /* HEAD */
+    uint32_t validator;         /* HEAD */
+    struct signature signature; /* HEAD: network key over H(HEAD, api_write_head_preimage) */
+    struct bytes body;          /* GENESIS: file; BLOCK: block; TX: RESULT record */
+    struct bytes header;     /* FINAL, PROVE: HEADER bytes; its state_root is what proofs lead to */
+    struct bytes last_final; /* FINAL, PROVE, BLOCK (of the tip) */
+    uint32_t proof_count;
+    struct api_proof proofs[API_PROVE_KEY_MAX]; /* PROVE, in the order of the keys */
+    enum api_tx_status tx_status;
+    uint32_t index;           /* TX: in its block */
+    struct api_path path;     /* TX: of the result in anchor.header's results_root */
+    struct api_anchor anchor; /* TX: the header at height + 1 */
+};
+
+void api_write_answer(struct wire_writer *writer, const struct api_answer *answer);
+MUST_USE bool api_decode_answer(struct bytes in, struct api_answer *out);
+
+/* [chain_id, nonce, height, block_id, wall_ms] */
+void api_write_head_preimage(struct wire_writer *writer, const struct hash *chain_id,
+                             const struct hash *nonce, const struct api_answer *answer);
+
+#endif /* WIRE_API_API_H */
