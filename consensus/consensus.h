@@ -25,8 +25,9 @@
  *     A vote comes from its own signer; an answer to GET_BLOCK is an ON_PROPOSAL.
  *  2. Actions are carried out in list order before the next step.  All PERSIST actions
  *     stand first; they are durable before any SEND of this or a later step leaves.
- *  3. The bytes of every proposal that was ACCEPTED (and of every own one) are kept until
- *     DO_FINAL passes its view; the driver serves GET_BLOCK from them and from chain.db.
+ *  3. The bytes of every ACCEPTED and own proposal are kept until DO_FINAL passes its view;
+ *     the driver serves GET_BLOCK from them and from chain.db.  After a restart a parent may
+ *     count as certified though nothing is executed: the driver executes ancestors first.
  *  4. One timer: DO_SET_TIMER replaces it; when it fires, pass ON_TIMEOUT. */
 
 struct consensus; /* consensus/core.h */
@@ -87,8 +88,8 @@ enum consensus_certify {
 
 struct consensus_event {
     enum consensus_event_kind kind;
-    uint64_t now_ms;
     uint32_t from; /* validator index of the sending peer; any number >= n for others */
+    uint64_t now_ms;
     union {
         struct {
             bool now;        /* mempool, seal, or a deadline already due */
@@ -182,6 +183,7 @@ struct consensus_action {
 
 struct consensus_actions {
     uint32_t count;
+    uint32_t persist_count; /* the PERSIST actions: the first ones of items */
     uint32_t final_count;
     struct consensus_action items[CONSENSUS_ACTIONS_MAX];
     struct consensus_block finals[CONSENSUS_HISTORY_MAX]; /* heights ascend by one */
@@ -202,8 +204,7 @@ enum consensus_verdict {
 };
 
 size_t consensus_footprint(uint32_t validator_count);
-
-/* Make a core in mem: consensus_footprint() bytes, aligned for max_align_t, the caller's. */
+/* mem: consensus_footprint() bytes, aligned for max_align_t, the caller's. */
 MUST_USE struct consensus *consensus_init(void *mem, const struct consensus_config *config);
 
 /* Between init and ON_START: give back what the journal and sign.state hold, in append order.
@@ -224,8 +225,7 @@ MUST_USE enum consensus_verdict consensus_step(struct consensus *core,
 MUST_USE enum consensus_verdict consensus_screen(const struct consensus *core,
                                                  const struct consensus_event *event);
 
-/* The certificate an action names, or STATUS needs: assembled from held votes.  Call it
- * before the next step.  False: not held. */
+/* The certificate an action or STATUS names, from held votes; before the next step. */
 MUST_USE bool consensus_certificate(const struct consensus *core, enum vote_kind kind,
                                     uint64_t view, struct certificate *out);
 

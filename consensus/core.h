@@ -1,0 +1,250 @@
+#ifndef CONSENSUS_CORE_H
+#define CONSENSUS_CORE_H
+
+#include "consensus/consensus.h"
+
+/* The state of one core, private to this folder.
+ *
+ *      base ........ fin ....... view .... view + VIEW_AHEAD = top
+ *       |  records (one per view, CONSENSUS_HISTORY_MAX)       |
+ *                      |  slots (votes too, VIEW_WINDOW)       |
+ *
+ * A record says what is known about a view for good: its certificates, its block.  A slot
+ * adds votes, the proposal we may vote for, and our own promises.  Views that leave the ring
+ * of records are folded into base: the newest certified proposal below which nothing is
+ * remembered.  delivered <= fin: what the driver was told to commit. */
+
+enum {
+    VIEW_AHEAD = 3, /* R16: views beyond ours whose votes and proposals are kept */
+    KIND_COUNT = 4, /* of enum vote_kind */
+};
+STATIC_ASSERT((int)VIEW_WINDOW > 2 * (int)VIEW_AHEAD,
+              "the window reaches back from the current view");
+STATIC_ASSERT((int)CONSENSUS_HISTORY_MAX >= (int)VIEW_WINDOW, "every slot has a record");
+
+#define NEVER UINT64_MAX
+
+struct ballot {
+    struct hash proposal;
+    struct signature signature;
+};
+
+/* What we have promised to sign; made once, never changed, journaled first. */
+struct promise {
+    bool made;
+    bool is_signed;
+    struct hash proposal;
+};
+
+/* The first proposal seen in a view: the only one we may NOTARIZE (R4). */
+struct candidate {
+    bool present;
+    bool bad;
+    bool empty;
+    bool due_work;
+    bool persisted;
+    uint64_t earliest_ok_ms;
+    struct consensus_block block;
+};
+
+struct slot {
+    uint64_t view; /* 0: unused */
+    bool give_up;  /* R9 b, d, f: a reason to NULLIFY without a timer */
+    bool build_asked;
+    bool answered; /* the leader of an empty block has our last F */
+    struct candidate candidate;
+    struct promise promises[KIND_COUNT];
+    struct validator_bitmap voted[KIND_COUNT];
+    bool has_certificate[KIND_COUNT];
+    struct hash certified[KIND_COUNT]; /* what that certificate is for */
+};
+
+struct record {
+    uint64_t view; /* 0: unused */
+    bool has_n;
+    bool has_z;
+    bool known;     /* block.proposal is the only one that can become final */
+    bool has_block; /* the rest of block, and empty, are known too */
+    bool empty;
+    bool persisted;
+    bool certify_asked;
+    bool certified;
+    bool bad;
+    struct consensus_block block;
+};
+
+struct peer {
+    uint64_t heard_ms;  /* last message, 0: never */
+    uint64_t answer_ms; /* last unasked answer, K7 */
+    uint64_t range_ms;  /* last answer to GET_CERTIFICATES */
+    uint64_t status_ms; /* last STATUS sent for a hint */
+};
+
+enum want_kind { WANT_NOTHING, WANT_CERTIFICATE, WANT_BLOCK, WANT_CATCH_UP };
+
+struct want {
+    enum want_kind kind;
+    uint64_t view;
+    uint64_t leader_view; /* whose proposal needs it: that leader is asked first */
+    struct hash proposal;
+};
+
+struct repair {
+    struct want want;
+    uint32_t attempts;
+    uint64_t next_ms;
+};
+enum { REPAIR_FINAL, REPAIR_CERTIFY, REPAIR_VOTE, REPAIR_COUNT };
+
+struct consensus {
+    struct consensus_config config;
+    uint32_t quorum;
+    uint32_t faulty_max;
+    bool started;
+    bool awake;
+    bool diverged;
+    bool has_last_f;
+    bool base_known;
+    bool work_now;
+    uint64_t work_due_ms;
+
+    uint64_t now_ms;
+    uint64_t view;
+    uint64_t horizon; /* views up to here have been folded into base */
+    enum vote_kind entry_kind;
+    uint64_t entry_view;
+
+    uint64_t entered_ms;
+    uint64_t proposal_ms; /* the newest proposal was seen */
+    uint64_t awake_since_ms;
+    uint64_t lead_ms; /* t_lead; NEVER: not armed, as are the next ones */
+    uint64_t cert_ms;
+    uint64_t retry_ms;
+    uint64_t standstill_ms;
+    uint64_t timer_ms; /* what DO_SET_TIMER last said */
+    uint64_t standstill_cursor;
+
+    struct consensus_block base;
+    struct consensus_block fin; /* only view and proposal until it is delivered */
+    struct consensus_block delivered;
+    struct certificate last_f;
+    struct certificate incoming; /* of the event in hand: an old view has no slot for it */
+
+    struct peer peers[VALIDATOR_COUNT_MAX + 1]; /* the last stands for all non-validators */
+    struct repair repairs[REPAIR_COUNT];
+    struct slot slots[VIEW_WINDOW];
+    struct record records[CONSENSUS_HISTORY_MAX];
+    struct ballot ballots[]; /* [slot][kind][validator] */
+};
+
+/* consensus.c: actions; out is NULL while restoring */
+void emit(struct consensus_actions *out, const struct consensus_action *action);
+void emit_block(struct consensus_actions *out, enum consensus_action_kind kind,
+                const struct consensus_block *block);
+void emit_vote(const struct consensus *core, struct consensus_actions *out,
+               enum consensus_action_kind kind, const struct vote *vote);
+void emit_certificate(struct consensus_actions *out, enum consensus_action_kind action, uint32_t to,
+                      enum vote_kind kind, uint64_t view);
+struct peer *peer_of(struct consensus *core, uint32_t index);
+
+/* view.c */
+static inline uint64_t view_top(const struct consensus *core)
+{
+    return core->view + VIEW_AHEAD;
+}
+uint32_t view_leader(const struct consensus *core, uint64_t view);
+bool is_validator(const struct consensus *core);
+struct slot *slot_find(struct consensus *core, uint64_t view);
+const struct slot *slot_peek(const struct consensus *core, uint64_t view);
+struct record *record_find(struct consensus *core, uint64_t view);
+const struct record *record_peek(const struct consensus *core, uint64_t view);
+struct record *record_make(struct consensus *core, uint64_t view);
+void record_settle(struct consensus *core, struct record *record, const struct hash *proposal);
+void record_fill(struct record *record, const struct candidate *candidate);
+void view_enter(struct consensus *core, uint64_t view, enum vote_kind kind,
+                struct consensus_actions *out);
+bool view_advance(struct consensus *core, struct consensus_actions *out);
+bool is_certified(const struct consensus *core, uint64_t view, const struct hash *proposal);
+uint64_t skip_missing(const struct consensus *core, uint64_t below, uint64_t view);
+bool floor_find(const struct consensus *core, struct consensus_block *out, uint64_t *missing);
+uint32_t unfinal_count(const struct consensus *core, uint64_t view);
+
+/* tally.c */
+enum consensus_verdict vote_check(const struct consensus *core, const struct vote *vote);
+void ballot_put(struct consensus *core, struct slot *slot, const struct vote *vote);
+const struct ballot *ballot_get(const struct consensus *core, uint64_t view, enum vote_kind kind,
+                                uint32_t validator);
+uint32_t ballot_count(const struct consensus *core, uint64_t view, enum vote_kind kind,
+                      const struct hash *proposal);
+enum consensus_verdict on_vote(struct consensus *core, const struct consensus_event *event,
+                               struct consensus_actions *out);
+
+/* certificate.c */
+enum consensus_verdict certificate_check(const struct consensus *core,
+                                         const struct certificate *certificate);
+void certificate_apply(struct consensus *core, const struct certificate *certificate,
+                       struct consensus_actions *out);
+void certificate_form(struct consensus *core, struct slot *slot, enum vote_kind kind,
+                      const struct hash *proposal, struct consensus_actions *out);
+enum consensus_verdict on_certificate(struct consensus *core, const struct consensus_event *event,
+                                      struct consensus_actions *out);
+
+/* proposal.c */
+enum consensus_verdict proposal_check(const struct consensus *core,
+                                      const struct consensus_event *event);
+enum consensus_verdict on_proposal(struct consensus *core, const struct consensus_event *event);
+enum consensus_verdict on_built(struct consensus *core, const struct consensus_event *event,
+                                struct consensus_actions *out);
+enum consensus_verdict on_build_failed(struct consensus *core, uint64_t view);
+bool rule_propose(struct consensus *core, struct consensus_actions *out);
+
+/* rules.c: each returns whether it changed anything */
+void promise_make(struct consensus *core, struct slot *slot, enum vote_kind kind,
+                  const struct hash *proposal, struct consensus_actions *out);
+enum consensus_verdict on_signed(struct consensus *core, const struct vote *vote,
+                                 struct consensus_actions *out);
+enum consensus_verdict on_sign_refused(struct consensus *core, const struct vote *vote);
+enum consensus_verdict on_certified(struct consensus *core, const struct consensus_event *event,
+                                    struct consensus_actions *out);
+bool rule_notarize(struct consensus *core, struct consensus_actions *out);
+bool rule_certify(struct consensus *core, struct consensus_actions *out);
+bool rule_finalize(struct consensus *core, struct consensus_actions *out);
+bool rule_nullify(struct consensus *core, struct consensus_actions *out);
+
+/* final.c */
+void final_set(struct consensus *core, const struct certificate *certificate,
+               struct consensus_actions *out);
+bool final_deliver(struct consensus *core, struct consensus_actions *out, struct want *want);
+enum consensus_verdict on_advanced(struct consensus *core, const struct consensus_anchor *anchor,
+                                   struct consensus_actions *out);
+
+/* timers.c */
+uint64_t delta_ms(const struct consensus *core);
+bool has_work(const struct consensus *core);
+uint64_t retry_interval_ms(const struct consensus *core);
+void timers_arm(struct consensus *core);
+void timers_set(struct consensus *core, struct consensus_actions *out);
+bool is_leader_silent(const struct consensus *core);
+uint64_t build_at_ms(const struct consensus *core);
+
+/* repair.c */
+void repair_run(struct consensus *core, const struct want *want_final,
+                struct consensus_actions *out);
+uint64_t repair_next_ms(const struct consensus *core);
+
+/* answer.c: what is sent for the sake of others */
+void answer_final(struct consensus *core, uint32_t to, struct consensus_actions *out);
+void answer_left(struct consensus *core, uint64_t view, uint32_t to, struct consensus_actions *out);
+void answer_hint(struct consensus *core, uint32_t from, struct consensus_actions *out);
+enum consensus_verdict on_status(struct consensus *core, const struct consensus_event *event,
+                                 struct consensus_actions *out);
+enum consensus_verdict on_get_certificates(struct consensus *core,
+                                           const struct consensus_event *event,
+                                           struct consensus_actions *out);
+void send_entry(const struct consensus *core, uint32_t to, struct consensus_actions *out);
+void rebroadcast(struct consensus *core, struct consensus_actions *out);
+
+/* restore.c */
+void restart_sign(struct consensus *core, struct consensus_actions *out);
+
+#endif /* CONSENSUS_CORE_H */

@@ -1,0 +1,3 @@
+set(consensus_cluster ${CMAKE_CURRENT_LIST_DIR}/cluster.c)
+unit_test(test_consensus_path ${CMAKE_CURRENT_LIST_DIR}/test_path.c ${consensus_cluster}
+  NEEDS consensus)
