@@ -32,21 +32,27 @@ static bool second_ok(uint8_t lead, uint8_t second)
     }
 }
 
+/* The bytes that follow a first byte each continue it. */
+static bool tail_ok(const uint8_t *tail, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if ((tail[i] & 0xc0) != 0x80) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool wire_utf8_ok(struct bytes text)
 {
     size_t at = 0;
     while (at < text.size) {
-        const uint8_t lead = text.data[at];
-        const size_t tail = tail_size(lead);
-        if (tail > 3 || tail > text.size - at - 1) {
+        const uint8_t *character = text.data + at;
+        const size_t tail = tail_size(character[0]);
+        if (tail > 3 || tail > text.size - at - 1 || !tail_ok(character + 1, tail)) {
             return false;
         }
-        for (size_t i = 1; i <= tail; i++) {
-            if ((text.data[at + i] & 0xc0) != 0x80) {
-                return false;
-            }
-        }
-        if (tail > 0 && !second_ok(lead, text.data[at + 1])) {
+        if (tail > 0 && !second_ok(character[0], character[1])) {
             return false;
         }
         at += 1 + tail;

@@ -26,7 +26,8 @@ static msgpack_packer item_packer(struct wire_writer *writer)
 
 void wire_writer_init(struct wire_writer *writer, uint8_t *data, size_t capacity)
 {
-    *writer = (struct wire_writer){.data = data, .capacity = capacity, .owed = 1};
+    *writer = (struct wire_writer){.capacity = capacity, .owed = 1};
+    writer->data = data;
 }
 
 bool wire_writer_end(const struct wire_writer *writer, struct bytes *out)

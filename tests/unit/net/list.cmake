@@ -1,0 +1,2 @@
+set(net_support ${CMAKE_CURRENT_LIST_DIR}/support.c)
+unit_test(test_net ${CMAKE_CURRENT_LIST_DIR}/test_net.c ${net_support} NEEDS net)
