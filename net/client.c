@@ -111,15 +111,20 @@ static bool trouble_tell(struct net_client *client, struct error *error)
     return fail(client, code, net_reason_text(trouble), error);
 }
 
-static bool session_wait(struct net_client *client, uint64_t until_ms, struct error *error)
+static void events_drain(struct net_client *client)
 {
     struct net_event event;
-    for (;;) {
-        while (net_poll(client->net, &event, 0)) {
-            if (event_take(client, &event)) {
-                net_event_release(&event); /* the answer to a call that gave up */
-            }
+    while (net_poll(client->net, &event, 0)) {
+        if (event_take(client, &event)) {
+            net_event_release(&event); /* the answer to a call that gave up */
         }
+    }
+}
+
+static bool session_wait(struct net_client *client, uint64_t until_ms, struct error *error)
+{
+    for (;;) {
+        events_drain(client);
         if (client->session != 0) {
             return true;
         }

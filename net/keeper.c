@@ -140,18 +140,22 @@ static void open_watch_locked(struct link *link, uint64_t now, uint64_t *due_ms)
     sooner(due_ms, stall_due);
 }
 
+static void greeting_watch_locked(struct link *link, uint64_t now, uint64_t *due_ms)
+{
+    uint64_t due = link->begun_ms + link->net->timing.handshake_ms;
+    if (now >= due) {
+        link_end_locked(link, NET_REASON_HANDSHAKE_TIMEOUT);
+    }
+    sooner(due_ms, due);
+}
+
 static void link_watch_locked(struct link *link, uint64_t now, uint64_t *due_ms)
 {
     switch (link->state) {
     case LINK_GREETING:
-    case LINK_REFUSED: {
-        uint64_t due = link->begun_ms + link->net->timing.handshake_ms;
-        if (now >= due) {
-            link_end_locked(link, NET_REASON_HANDSHAKE_TIMEOUT);
-        }
-        sooner(due_ms, due);
+    case LINK_REFUSED:
+        greeting_watch_locked(link, now, due_ms);
         break;
-    }
     case LINK_OPEN:
         open_watch_locked(link, now, due_ms);
         break;

@@ -33,12 +33,21 @@ static size_t outgoing_size(const struct outgoing *outgoing)
     return size + (outgoing->plain ? (size_t)FRAME_PREFIX_SIZE : (size_t)FRAME_OVERHEAD);
 }
 
-static struct outgoing *out_pop_locked(struct link *link)
+/* The first in the queue; or the first that may be dropped, after handshake messages. */
+static struct outgoing *out_pop_locked(struct link *link, bool plain_too)
 {
+    struct outgoing *before = NULL;
     struct outgoing *first = link->out_first;
-    link->out_first = first->next;
-    if (link->out_first == NULL) {
-        link->out_last = NULL;
+    while (first != NULL && first->plain && !plain_too) {
+        before = first;
+        first = first->next;
+    }
+    if (first == NULL) {
+        return NULL;
+    }
+    *(before == NULL ? &link->out_first : &before->next) = first->next;
+    if (link->out_last == first) {
+        link->out_last = before;
     }
     link->out_count--;
     link->out_size -= outgoing_size(first);
@@ -55,7 +64,7 @@ static void outgoing_free_locked(struct outgoing *outgoing)
 void send_clear_locked(struct link *link)
 {
     while (link->out_first != NULL) {
-        outgoing_free_locked(out_pop_locked(link));
+        outgoing_free_locked(out_pop_locked(link, true));
     }
 }
 
@@ -71,8 +80,12 @@ static enum net_sent drop_oldest_locked(struct link *link)
 {
     enum net_sent sent = NET_SENT_QUEUED;
     struct net_stats *stats = &link->net->stats;
-    while (link->state == LINK_OPEN && queue_over(link) && !link->out_first->plain) {
-        outgoing_free_locked(out_pop_locked(link));
+    while (link->state == LINK_OPEN && queue_over(link)) {
+        struct outgoing *oldest = out_pop_locked(link, false);
+        if (oldest == NULL) {
+            break;
+        }
+        outgoing_free_locked(oldest);
         link->info.dropped++;
         stats->dropped_votes += link->info.lane == NET_LANE_VOTE;
         stats->dropped_bulk += link->info.lane == NET_LANE_BULK;
@@ -139,7 +152,7 @@ static struct outgoing *batch_take_locked(struct link *link, size_t *size)
         if (*size > 0 && *size + more > NET_BATCH_SIZE) {
             break;
         }
-        *end = out_pop_locked(link);
+        *end = out_pop_locked(link, true);
         end = &(*end)->next;
         *size += more;
         link->info.frames_out++;
@@ -149,26 +162,32 @@ static struct outgoing *batch_take_locked(struct link *link, size_t *size)
     return first;
 }
 
-static bool batch_seal(struct link *link, const struct outgoing *batch)
+static bool one_write(struct link *link, const struct outgoing *one, uint8_t *out)
 {
-    uint8_t *out = link->write;
-    for (const struct outgoing *one = batch; one != NULL; one = one->next) {
-        struct bytes payload = {.data = NULL, .size = 0};
-        if (one->body != NULL) {
-            payload = bytes_of(one->body->data, one->body->size);
-        }
-        if (one->plain) {
-            store_be32(out, (uint32_t)payload.size);
-            memcpy(out + FRAME_PREFIX_SIZE, payload.data, payload.size);
-        } else {
-            struct frame frame = {.kind = one->kind, .id = one->id, .payload = payload};
-            if (!frame_seal(&link->sealing, &frame, out)) {
-                return false;
-            }
-        }
-        out += outgoing_size(one);
+    struct bytes payload = {.data = NULL, .size = 0};
+    if (one->body != NULL) {
+        payload = bytes_of(one->body->data, one->body->size);
+    }
+    if (!one->plain) {
+        struct frame frame = {.kind = one->kind, .id = one->id, .payload = payload};
+        return frame_seal(&link->sealing, &frame, out);
+    }
+    store_be32(out, (uint32_t)payload.size);
+    if (payload.size > 0) {
+        memcpy(out + FRAME_PREFIX_SIZE, payload.data, payload.size);
     }
     return true;
+}
+
+static bool batch_write(struct link *link, const struct outgoing *batch)
+{
+    uint8_t *out = link->write;
+    bool written = true;
+    for (const struct outgoing *one = batch; written && one != NULL; one = one->next) {
+        written = one_write(link, one, out);
+        out += outgoing_size(one);
+    }
+    return written;
 }
 
 static bool write_post(struct link *link)
@@ -230,7 +249,7 @@ void send_next(struct link *link)
     link->write = malloc(size);
     link->write_size = size;
     link->write_done = 0;
-    bool sealed = link->write != NULL && batch_seal(link, batch);
+    bool written = link->write != NULL && batch_write(link, batch);
 
     (void)pthread_mutex_lock(&link->net->lock);
     while (batch != NULL) {
@@ -240,7 +259,7 @@ void send_next(struct link *link)
     }
     (void)pthread_mutex_unlock(&link->net->lock);
 
-    if (!sealed) {
+    if (!written) {
         sending_end(link, NET_REASON_MEMORY);
     } else if (!write_post(link)) {
         sending_end(link, NET_REASON_NONE);

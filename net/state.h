@@ -201,7 +201,7 @@ void dial_free(struct dial *dial);  /* by the keeper, unlinked */
 void dial_lost_locked(struct dial *dial, const struct link *link);
 
 /* keeper.c */
-void *keeper_run(void *net);
+void *keeper_run(void *arg);
 void keeper_wake_locked(struct net *net);
 
 #endif /* NET_STATE_H */

@@ -47,10 +47,242 @@ static void test_both_ways(void **state)
     node_close(&b);
 }
 
+static bool lower(const struct node *a, const struct node *b)
+{
+    struct net_key key_a = node_key(a);
+    struct net_key key_b = node_key(b);
+    return memcmp(key_a.bytes, key_b.bytes, key_a.size) < 0;
+}
+
+static void mutual(struct node *a, const struct node *b)
+{
+    struct net_peer peer = {.address = b->address,
+                            .key = node_key(b),
+                            .vote_lane = true,
+                            .bulk_lane = true,
+                            .mutual = true};
+    assert_true(net_peer_add(a->net, &peer));
+}
+
+/* Both name each other, one dials: two sessions, one in each lane. */
+static void test_mutual(void **state)
+{
+    (void)state;
+    struct node a;
+    struct node b;
+    two_nodes(&a, &b);
+    mutual(&a, &b);
+    mutual(&b, &a);
+    struct net_event one = event_wait(&a, NET_EVENT_CONNECTED);
+    struct net_event two = event_wait(&a, NET_EVENT_CONNECTED);
+    assert_int_not_equal(one.lane, two.lane);
+    assert_int_equal(one.dialed, lower(&a, &b));
+    assert_int_equal(two.dialed, lower(&a, &b));
+    (void)event_wait(&b, NET_EVENT_CONNECTED);
+    (void)event_wait(&b, NET_EVENT_CONNECTED);
+    struct net_session_info info[8];
+    assert_int_equal(net_sessions(a.net, info, 8), 2);
+    assert_int_equal(net_sessions(b.net, info, 8), 2);
+    struct net_stats stats;
+    net_stats(b.net, &stats);
+    assert_int_equal(stats.by_role[NET_ROLE_VALIDATOR], 2);
+    node_close(&a);
+    node_close(&b);
+}
+
+/* The same peer once more: the newer session stays. */
+static void test_replaced(void **state)
+{
+    (void)state;
+    struct node a;
+    struct node b;
+    two_nodes(&a, &b);
+    node_dial(&a, &b, true, false);
+    struct net_event first = event_wait(&b, NET_EVENT_CONNECTED);
+    struct node twin = {.key = a.key, .role = NET_ROLE_VALIDATOR};
+    node_open_at(&twin, "127.0.0.1:0", NULL);
+    node_dial(&twin, &b, true, false);
+    struct net_event gone = event_wait(&b, NET_EVENT_DISCONNECTED);
+    assert_int_equal(gone.reason, NET_REASON_REPLACED);
+    assert_true(gone.session == first.session);
+    net_close(twin.net);
+    node_close(&a);
+    node_close(&b);
+}
+
+static void test_large_frames(void **state)
+{
+    (void)state;
+    struct node a;
+    struct node b;
+    two_nodes(&a, &b);
+    node_dial(&a, &b, true, true);
+    struct net_event at_a[2] = {event_wait(&a, NET_EVENT_CONNECTED),
+                                event_wait(&a, NET_EVENT_CONNECTED)};
+    uint64_t vote = at_a[at_a[0].lane == NET_LANE_BULK].session;
+    uint64_t bulk = at_a[at_a[0].lane == NET_LANE_VOTE].session;
+    uint8_t *bytes = malloc(FRAME_SIZE_MAX + 1);
+    assert_non_null(bytes);
+    crypto_random_bytes(bytes, FRAME_SIZE_MAX + 1);
+    assert_int_equal(net_send(a.net, bulk, bytes_of(bytes, FRAME_SIZE_MAX + 1)), NET_SENT_SIZE);
+    assert_int_equal(net_send(a.net, vote, bytes_of(bytes, VOTE_FRAME_SIZE_MAX + 1)),
+                     NET_SENT_SIZE);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(net_send(a.net, bulk, bytes_of(bytes, FRAME_SIZE_MAX)), NET_SENT_QUEUED);
+        struct net_event frame = event_wait(&b, NET_EVENT_FRAME);
+        assert_int_equal(frame.lane, NET_LANE_BULK);
+        assert_true(bytes_equal(frame.bytes, bytes_of(bytes, FRAME_SIZE_MAX)));
+        net_event_release(&frame);
+    }
+    assert_int_equal(net_send(a.net, vote, bytes_of(bytes, VOTE_FRAME_SIZE_MAX)), NET_SENT_QUEUED);
+    struct net_event frame = event_wait(&b, NET_EVENT_FRAME);
+    assert_int_equal(frame.bytes.size, VOTE_FRAME_SIZE_MAX);
+    net_event_release(&frame);
+    free(bytes);
+    node_close(&a);
+    node_close(&b);
+}
+
+/* In order, none lost, and far fewer writes than frames. */
+static void test_batches(void **state)
+{
+    (void)state;
+    enum { COUNT = 1000 };
+    struct node a;
+    struct node b;
+    two_nodes(&a, &b);
+    node_dial(&a, &b, true, false);
+    uint64_t session = event_wait(&a, NET_EVENT_CONNECTED).session;
+    for (uint32_t i = 0; i < COUNT; i++) {
+        assert_int_equal(net_send(a.net, session, bytes_of(&i, sizeof i)), NET_SENT_QUEUED);
+    }
+    for (uint32_t i = 0; i < COUNT; i++) {
+        struct net_event frame = event_wait(&b, NET_EVENT_FRAME);
+        assert_true(bytes_equal(frame.bytes, bytes_of(&i, sizeof i)));
+        net_event_release(&frame);
+    }
+    struct net_stats stats;
+    net_stats(a.net, &stats);
+    assert_true(stats.frames_out >= COUNT);
+    assert_true(stats.writes_out < COUNT);
+    node_close(&a);
+    node_close(&b);
+}
+
+static void test_send_all_and_requests(void **state)
+{
+    (void)state;
+    struct node a;
+    struct node b;
+    two_nodes(&a, &b);
+    node_dial(&a, &b, true, true);
+    uint64_t sessions[3] = {event_wait(&a, NET_EVENT_CONNECTED).session,
+                            event_wait(&a, NET_EVENT_CONNECTED).session, 12345};
+    assert_int_equal(net_send_all(a.net, sessions, 3, text("all")), 2);
+    for (int i = 0; i < 2; i++) {
+        struct net_event frame = event_wait(&b, NET_EVENT_FRAME);
+        assert_true(bytes_equal(frame.bytes, text("all")));
+        net_event_release(&frame);
+    }
+    assert_int_equal(net_request(a.net, sessions[1], 77, text("what?")), NET_SENT_QUEUED);
+    struct net_event request = event_wait(&b, NET_EVENT_REQUEST);
+    assert_int_equal(request.request, 77);
+    assert_int_equal(net_reply(b.net, request.session, request.request, text("that")),
+                     NET_SENT_QUEUED);
+    net_event_release(&request);
+    struct net_event response = event_wait(&a, NET_EVENT_RESPONSE);
+    assert_int_equal(response.request, 77);
+    assert_true(bytes_equal(response.bytes, text("that")));
+    net_event_release(&response);
+    assert_int_equal(net_send(a.net, 12345, text("x")), NET_SENT_GONE);
+    node_close(&a);
+    node_close(&b);
+}
+
+/* The ping bytes come when the session opens and again with every ping, votes only. */
+static void test_ping_bytes(void **state)
+{
+    (void)state;
+    const struct net_timing quick = {.ping_ms = 50, .idle_ms = 5000};
+    struct node a;
+    struct node b;
+    node_open(&a, NET_ROLE_VALIDATOR, &quick);
+    node_open(&b, NET_ROLE_VALIDATOR, &quick);
+    node_admit(&b, &a);
+    assert_true(net_ping_set(a.net, text("height 1")));
+    node_dial(&a, &b, true, true);
+    for (int i = 0; i < 3; i++) {
+        struct net_event ping = event_wait(&b, NET_EVENT_PING);
+        assert_int_equal(ping.lane, NET_LANE_VOTE);
+        assert_true(bytes_equal(ping.bytes, text("height 1")));
+        net_event_release(&ping);
+    }
+    assert_true(net_ping_set(a.net, text("height 2")));
+    struct net_event ping = event_wait(&b, NET_EVENT_PING);
+    while (bytes_equal(ping.bytes, text("height 1"))) {
+        net_event_release(&ping);
+        ping = event_wait(&b, NET_EVENT_PING);
+    }
+    assert_true(bytes_equal(ping.bytes, text("height 2")));
+    net_event_release(&ping);
+    node_close(&a);
+    node_close(&b);
+}
+
+static void test_reconnect(void **state)
+{
+    (void)state;
+    struct node a;
+    struct node b;
+    two_nodes(&a, &b);
+    node_dial(&a, &b, true, false);
+    (void)event_wait(&a, NET_EVENT_CONNECTED);
+    net_close(b.net);
+    assert_int_equal(event_wait(&a, NET_EVENT_DISCONNECTED).reason, NET_REASON_CLOSED);
+    trouble_wait(&a, &b, NET_REASON_CANNOT_CONNECT);
+    char address[32];
+    memcpy(address, b.address, sizeof address);
+    node_open_at(&b, address, NULL);
+    (void)event_wait(&a, NET_EVENT_CONNECTED);
+    (void)event_wait(&b, NET_EVENT_CONNECTED);
+    trouble_wait(&a, &b, NET_REASON_NONE);
+
+    struct net_peer peer = {.address = b.address, .key = node_key(&b)};
+    net_peer_remove(a.net, &peer);
+    assert_int_equal(event_wait(&a, NET_EVENT_DISCONNECTED).reason, NET_REASON_LOCAL);
+    (void)event_wait(&b, NET_EVENT_DISCONNECTED);
+    node_close(&a);
+    node_close(&b);
+}
+
+static void test_busy_port(void **state)
+{
+    (void)state;
+    struct node a;
+    node_open(&a, NET_ROLE_VALIDATOR, NULL);
+    struct net_config config;
+    struct error error = {.code = EXIT_CODE_OK};
+    struct net *net = NULL;
+    node_config(&a, &config);
+    config.listen = a.address;
+    assert_false(net_open(&config, &net, &error));
+    assert_int_equal(error.code, EXIT_CODE_CANNOT_BIND);
+    assert_non_null(strstr(error.detail, a.address));
+    assert_non_null(strstr(error.detail, "in use"));
+    config.listen = "no such host.invalid:1";
+    assert_false(net_open(&config, &net, &error));
+    assert_int_equal(error.code, EXIT_CODE_CANNOT_BIND);
+    node_close(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_both_ways),
+        cmocka_unit_test(test_both_ways),  cmocka_unit_test(test_mutual),
+        cmocka_unit_test(test_replaced),   cmocka_unit_test(test_large_frames),
+        cmocka_unit_test(test_batches),    cmocka_unit_test(test_send_all_and_requests),
+        cmocka_unit_test(test_ping_bytes), cmocka_unit_test(test_reconnect),
+        cmocka_unit_test(test_busy_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
