@@ -2,3 +2,6 @@ set(net_support ${CMAKE_CURRENT_LIST_DIR}/support.c)
 unit_test(test_net ${CMAKE_CURRENT_LIST_DIR}/test_net.c ${net_support} NEEDS net)
 unit_test(test_handshake ${CMAKE_CURRENT_LIST_DIR}/test_handshake.c ${net_support} NEEDS net)
 unit_test(test_frame ${CMAKE_CURRENT_LIST_DIR}/test_frame.c ${net_support} NEEDS net)
+unit_test(test_hostile ${CMAKE_CURRENT_LIST_DIR}/test_hostile.c ${CMAKE_CURRENT_LIST_DIR}/raw.c
+          ${net_support} NEEDS net)
+target_link_libraries(test_hostile PRIVATE vendor_nng)
