@@ -315,6 +315,7 @@ def refusals():
     first = header("a", (1, 1_800_000_000_000, 0, 1), 0, bytes(32))
     good = plain(first)
     yield "header", "version 2", plain(change(first, "version", 2))
+    yield "header", "version 0", plain(change(first, "version", 0))
     yield "header", "proposer 128", plain(change(first, "proposer", 128))
     yield "header", "a byte after the end", good + b"\0"
     yield "header", "version not in its shortest form", good.replace(b"\x01\xc4\x20", b"\xcc\x01\xc4\x20", 1)
@@ -357,7 +358,10 @@ def refusals():
     yield "validator_set", "of nobody", array([])
     yield "result", "an event without kind", encode([0, 0, [[]]])
     yield "result", "an event that is no array", encode([0, 0, [1]])
+    yield "result", "an event whose kind needs 33 bits", encode([0, 0, [[2**32]]])
+    yield "result", "an event whose kind is bytes", encode([0, 0, [[b"1"]]])
     yield "get_certs", "backwards", encode([0, 4, 3])
+    yield "get_cert", "of kind 4", encode([0, 3, 4])
     yield "status", "a last_final that finalizes nothing", array(
         [uint(0), uint(1), certificate(yes), array([])])
     yield "txs", "none", array([])
@@ -402,7 +406,7 @@ def seeds():
             yield f"fuzz_wire_differential/{name}-{label}", data
     for number, (name, _, data) in enumerate(refusals()):
         if len(data) <= 512 and number % 3 == 0 and name in TARGETS:
-            yield f"fuzz_wire_{name}/refused{number}", data
+            yield f"fuzz_wire_{name}/refused-{hashlib.sha256(data).hexdigest()[:8]}", data
 
 
 def main():

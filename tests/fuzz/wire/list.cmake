@@ -11,3 +11,4 @@ endforeach()
 fuzz_test(fuzz_wire_sync ${CMAKE_CURRENT_LIST_DIR}/fuzz_wire_sync.c ${wire_objects} NEEDS wire)
 fuzz_test(fuzz_wire_differential ${CMAKE_CURRENT_LIST_DIR}/fuzz_wire_differential.c
   ${wire_support}/wire_differential.c NEEDS wire vendor_msgpack)
+fuzz_test(fuzz_wire_api ${CMAKE_CURRENT_LIST_DIR}/fuzz_wire_api.c NEEDS wire)

@@ -210,6 +210,53 @@ static void reading_beyond_the_element_is_refused(void **state)
     assert_int_equal(reader.verdict, WIRE_BAD_COUNT);
 }
 
+/* Whoever is owed bytes by an open array is not robbed by an item before it: the item itself
+ * is refused, before its size is acted on. */
+static void an_item_leaves_a_byte_for_every_other(void **state)
+{
+    (void)state;
+    struct input input;
+    struct wire_reader reader;
+    input_set(&input, "92c402aabb");
+    wire_reader_init(&reader, input.bytes);
+    wire_read_array(&reader, 2);
+    assert_int_equal(wire_read_bin(&reader, 2).size, 0);
+    assert_int_equal(reader.verdict, WIRE_BAD_SIZE);
+    input_set(&input, "92cd0100");
+    wire_reader_init(&reader, input.bytes);
+    wire_read_array(&reader, 2);
+    assert_int_equal(wire_read_u32(&reader), 0);
+    assert_int_equal(reader.verdict, WIRE_BAD_SIZE);
+}
+
+static void a_field_bounds_its_sizes_and_counts(void **state)
+{
+    (void)state;
+    const struct {
+        const char *hex;
+        enum wire_verdict verdict;
+    } cases[] = {
+        {"93c4020102a26162920000", WIRE_OK},          {"93c403010203a26162920000", WIRE_BAD_RANGE},
+        {"93c4020102a3616263920000", WIRE_BAD_RANGE}, {"93c4020102a2616293000000", WIRE_BAD_RANGE},
+        {"93c4020102a2ff62920000", WIRE_BAD_UTF8},    {"93c4020102a26162930000", WIRE_BAD_SIZE},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct input input;
+        struct wire_reader reader;
+        input_set(&input, cases[i].hex);
+        wire_reader_init(&reader, input.bytes);
+        wire_read_array(&reader, 3);
+        (void)wire_read_bin(&reader, 2);
+        (void)wire_read_str(&reader, 2);
+        const uint32_t count = wire_read_list(&reader, 2);
+        for (uint32_t j = 0; j < count; j++) {
+            (void)wire_read_u64(&reader);
+        }
+        assert_true(wire_reader_end(&reader) == (cases[i].verdict == WIRE_OK));
+        assert_int_equal(reader.verdict, cases[i].verdict);
+    }
+}
+
 static void writer_picks_the_shortest_form(void **state)
 {
     (void)state;
@@ -281,8 +328,8 @@ static void a_full_writer_measures(void **state)
         assert_true(wire_writer_end(&writer, &out) == (capacity == 4));
         assert_true(capacity == 4 || buffer[capacity] == 0xee);
     }
-    wire_writer_init(&writer, NULL, 0);
-    wire_write_str(&writer, bytes_of("\xff", 1));
+    wire_writer_init(&writer, buffer, sizeof(buffer));
+    wire_write_str(&writer, bytes_of("\xff", 1)); /* has no encoding */
     assert_false(wire_writer_end(&writer, &out));
 }
 
@@ -298,6 +345,8 @@ int main(void)
         cmocka_unit_test(the_first_refusal_stays),
         cmocka_unit_test(a_decoder_reads_straight_down),
         cmocka_unit_test(reading_beyond_the_element_is_refused),
+        cmocka_unit_test(an_item_leaves_a_byte_for_every_other),
+        cmocka_unit_test(a_field_bounds_its_sizes_and_counts),
         cmocka_unit_test(writer_picks_the_shortest_form),
         cmocka_unit_test(sizes_at_the_borders_round_trip),
         cmocka_unit_test(a_full_writer_measures),
