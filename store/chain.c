@@ -8,10 +8,10 @@
 enum { SCHEMA = 1, HEIGHT_SIZE = 8, META_SIZE = 4 + HASH_SIZE, DECIDED_SIZE = 8 + HASH_SIZE };
 enum { TREE_KEY_SIZE = 1 + HEIGHT_SIZE, RECOVERY_TORN_TAIL = 0 };
 
-static const size_t CACHE_SIZE = (size_t)16 << 20;
-static const char META_KEY[] = "meta";
-static const char DECIDED_KEY[] = "decided";
-static const char HISTORY_KEY[] = "history";
+enum { CACHE_SIZE = 16 << 20 };
+static const char meta_key[] = "meta";
+static const char decided_key[] = "decided";
+static const char history_key[] = "history";
 
 static struct bytes name_of(const char *text)
 {
@@ -35,7 +35,7 @@ bool meta_check(struct rocks *rocks, const struct store_options *options, struct
     store_be32(meta, SCHEMA);
     memcpy(meta + 4, options->chain_id.bytes, HASH_SIZE);
     struct store_buffer found = {0};
-    const enum store_answer answer = rocks_get(rocks, 0, name_of(META_KEY), &found, error);
+    const enum store_answer answer = rocks_get(rocks, 0, name_of(meta_key), &found, error);
     if (answer == STORE_FAILED) {
         return false;
     }
@@ -44,7 +44,7 @@ bool meta_check(struct rocks *rocks, const struct store_options *options, struct
             return error_set(error, EXIT_CODE_NOT_FOUND, "%s: holds no chain yet", rocks->path);
         }
         rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
-        rocks_batch_put(rocks, batch, 0, name_of(META_KEY), bytes_of(meta, sizeof(meta)));
+        rocks_batch_put(rocks, batch, 0, name_of(meta_key), bytes_of(meta, sizeof(meta)));
         const bool written = rocks_write(rocks, batch, true, error);
         rocksdb_writebatch_destroy(batch);
         return written;
@@ -77,11 +77,11 @@ static bool head_load(struct chain *chain, const struct hash *chain_id, struct e
     crypto_tree_init(&chain->history, TAG_HISTORY_TREE);
     chain->id = *chain_id;
     const enum store_answer answer =
-        rocks_get(&chain->rocks, CHAIN_DEFAULT, name_of(DECIDED_KEY), &decided, error);
+        rocks_get(&chain->rocks, CHAIN_DEFAULT, name_of(decided_key), &decided, error);
     if (answer != STORE_FOUND) {
         return answer == STORE_ABSENT;
     }
-    if (rocks_get(&chain->rocks, CHAIN_DEFAULT, name_of(HISTORY_KEY), &history, error) ==
+    if (rocks_get(&chain->rocks, CHAIN_DEFAULT, name_of(history_key), &history, error) ==
         STORE_FAILED) {
         store_buffer_free(&decided);
         return false;
@@ -209,9 +209,9 @@ bool chain_append(struct chain *chain, const struct store_final *blocks, size_t 
     memcpy(decided + HEIGHT_SIZE, next->id.bytes, HASH_SIZE);
     uint8_t history[CRYPTO_TREE_SIZE_MAX];
     const size_t history_size = crypto_tree_write(&next->history, history);
-    rocks_batch_put(&chain->rocks, batch, CHAIN_DEFAULT, name_of(DECIDED_KEY),
+    rocks_batch_put(&chain->rocks, batch, CHAIN_DEFAULT, name_of(decided_key),
                     bytes_of(decided, sizeof(decided)));
-    rocks_batch_put(&chain->rocks, batch, CHAIN_DEFAULT, name_of(HISTORY_KEY),
+    rocks_batch_put(&chain->rocks, batch, CHAIN_DEFAULT, name_of(history_key),
                     bytes_of(history, history_size));
     const bool written = rocks_write(&chain->rocks, batch, true, error);
     rocksdb_writebatch_destroy(batch);

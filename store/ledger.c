@@ -9,12 +9,12 @@
 enum { HEIGHT_SIZE = 8, APPLIED_SIZE = 2 * HEIGHT_SIZE + HASH_SIZE, RECOVERY_POINT_IN_TIME = 2 };
 enum { CROWDED_LOG2 = 4 }; /* leaves a bucket (log2) from which the tree wants more depth */
 
-static const size_t CACHE_SIZE = (size_t)64 << 20;
-static const char APPLIED_KEY[] = "applied";
+enum { CACHE_SIZE = 64 << 20 };
+static const char applied_name[] = "applied";
 
 static struct bytes applied_key(void)
 {
-    return bytes_of(APPLIED_KEY, strlen(APPLIED_KEY));
+    return bytes_of(applied_name, strlen(applied_name));
 }
 
 enum store_answer ledger_get(const struct store *store, const struct hash *path,

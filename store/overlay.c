@@ -202,8 +202,9 @@ static bool view_find(struct store_overlay *overlay, struct bytes key, struct by
 {
     struct hash path;
     state_tree_path(key, &path);
-    const struct overlay_entry *entry = NULL;
-    for (const struct store_overlay *at = overlay; at != NULL && entry == NULL; at = at->parent) {
+    const struct overlay_entry *entry = overlay_find_entry(overlay, &path);
+    const struct store_overlay *at = overlay->parent;
+    for (; at != NULL && entry == NULL; at = at->parent) {
         entry = overlay_find_entry(at, &path);
     }
     if (entry == NULL) {

@@ -6,7 +6,7 @@
 #include "store/rocks.h"
 
 enum { RECORD_FORMAT = 1 };
-static const uint8_t UNDO_MAGIC[4] = {'U', 'N', 'D', '1'};
+static const uint8_t undo_magic[4] = {'U', 'N', 'D', '1'};
 
 size_t record_size(struct bytes key, struct bytes value)
 {
@@ -58,7 +58,7 @@ struct bytes undo_write(const struct undo *undo, const struct undo_entry *entrie
     }
     ASSERT(size < UNDO_ABSENT);
     uint8_t *out = store_allocate(size);
-    memcpy(out, UNDO_MAGIC, sizeof(UNDO_MAGIC));
+    memcpy(out, undo_magic, sizeof(undo_magic));
     store_be32(out + 4, count);
     store_be64(out + 8, undo->height);
     memcpy(out + 16, undo->root_before.bytes, HASH_SIZE);
@@ -80,7 +80,7 @@ struct bytes undo_write(const struct undo *undo, const struct undo_entry *entrie
 
 bool undo_read(struct bytes bytes, struct undo *out)
 {
-    if (bytes.size < UNDO_HEAD_SIZE || memcmp(bytes.data, UNDO_MAGIC, sizeof(UNDO_MAGIC)) != 0) {
+    if (bytes.size < UNDO_HEAD_SIZE || memcmp(bytes.data, undo_magic, sizeof(undo_magic)) != 0) {
         return false;
     }
     const uint32_t count = load_be32(bytes.data + 4);

@@ -10,10 +10,12 @@
 #include "base/log.h"
 
 /* Sized for small machines: L2 bounds the log that a restart has to replay. */
-static const uint64_t LOG_SIZE_MAX = UINT64_C(16) << 20;
-static const size_t WRITE_BUFFER_SIZE = (size_t)16 << 20;
-static const size_t WRITE_BUFFERS_SIZE = (size_t)64 << 20;
-static const size_t INFO_LOG_SIZE = (size_t)4 << 20;
+enum {
+    LOG_SIZE_MAX = 16 << 20,
+    WRITE_BUFFER_SIZE = 16 << 20,
+    WRITE_BUFFERS_SIZE = 64 << 20,
+    INFO_LOG_SIZE = 4 << 20,
+};
 enum { INFO_LOG_COUNT = 4, OPEN_FILES_MAX = 512, BLOOM_BITS = 10, BACKGROUND_JOBS = 2 };
 enum { DIRECTORY_MODE = 0700 };
 

@@ -247,6 +247,7 @@ static void stage_level(const struct tier *tier, struct tier_delta *delta, uint3
 {
     const struct level *below = &delta->levels[number + 1];
     struct level *level = &delta->levels[number];
+    ASSERT(below->items != NULL);
     level->items = items_allocate(delta, below->count);
     for (size_t i = 0; i < below->count;) {
         const struct item *item = &below->items[i];

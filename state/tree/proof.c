@@ -80,7 +80,33 @@ static struct hash hash_at(const uint8_t *data)
     return hash;
 }
 
-/* Reads *proof; false unless bytes are the canonical encoding. */
+/* The bitmap and the siblings it marks; *at moves behind them. */
+static bool siblings_parse(struct bytes bytes, size_t *at, struct state_tree_proof *proof)
+{
+    const uint8_t *bitmap = bytes.data + PROOF_HEAD_SIZE;
+    for (uint32_t i = (uint32_t)bitmap_size(proof->depth) * 8; i-- > 0;) {
+        const bool marked = (bitmap[i / 8] >> (7 - i % 8) & 1) != 0;
+        const bool beyond = i >= proof->depth;
+        const bool last = i + 1 == proof->depth;
+        if ((beyond && marked) || (last && !marked)) {
+            return false;
+        }
+        if (!marked) {
+            continue; /* EMPTY: zero from the start */
+        }
+        if (bytes.size - *at < HASH_SIZE) {
+            return false;
+        }
+        proof->siblings[i] = hash_at(bytes.data + *at);
+        *at += HASH_SIZE;
+        if (hash_is_zero(&proof->siblings[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Reads into a zero *proof; false unless bytes are the canonical encoding. */
 static bool proof_parse(struct bytes bytes, struct state_tree_proof *proof)
 {
     if (bytes.size < PROOF_HEAD_SIZE || bytes.data[0] != PROOF_VERSION ||
@@ -90,41 +116,18 @@ static bool proof_parse(struct bytes bytes, struct state_tree_proof *proof)
     proof->type = (enum state_tree_proof_type)bytes.data[1];
     proof->depth = load_be16(bytes.data + 2);
     size_t at = PROOF_HEAD_SIZE + bitmap_size(proof->depth);
-    if (proof->depth > PROOF_DEPTH_MAX || bytes.size < at) {
+    if (proof->depth > PROOF_DEPTH_MAX || bytes.size < at || !siblings_parse(bytes, &at, proof)) {
         return false;
     }
-    const uint8_t *bitmap = bytes.data + PROOF_HEAD_SIZE;
-    for (uint32_t i = (uint32_t)bitmap_size(proof->depth) * 8; i-- > 0;) {
-        const bool marked = (bitmap[i / 8] >> (7 - i % 8) & 1) != 0;
-        const bool beyond = i >= proof->depth;
-        const bool last = i + 1 == proof->depth;
-
-        if ((beyond && marked) || (last && !marked)) {
-            return false;
-        }
-        if (!beyond) {
-            proof->siblings[i] = (struct hash){{0}};
-        }
-        if (marked) {
-            if (bytes.size - at < HASH_SIZE) {
-                return false;
-            }
-            proof->siblings[i] = hash_at(bytes.data + at);
-            at += HASH_SIZE;
-            if (hash_is_zero(&proof->siblings[i])) {
-                return false;
-            }
-        }
+    if (proof->type != STATE_TREE_ABSENT_LEAF) {
+        return at == bytes.size;
     }
-    if (proof->type == STATE_TREE_ABSENT_LEAF) {
-        if (bytes.size - at != 2 * (size_t)HASH_SIZE) {
-            return false;
-        }
-        proof->other_path = hash_at(bytes.data + at);
-        proof->other_vhash = hash_at(bytes.data + at + HASH_SIZE);
-        return true;
+    if (bytes.size - at != 2 * (size_t)HASH_SIZE) {
+        return false;
     }
-    return at == bytes.size;
+    proof->other_path = hash_at(bytes.data + at);
+    proof->other_vhash = hash_at(bytes.data + at + HASH_SIZE);
+    return true;
 }
 
 /* Do a and b differ, and share their first bits? */

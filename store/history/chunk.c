@@ -4,7 +4,7 @@
 
 #include "base/endian.h"
 
-static const uint8_t MAGIC[8] = {'G', 'R', 'A', 'D', 'U', 'S', 'H', '1'};
+static const uint8_t magic[8] = {'G', 'R', 'A', 'D', 'U', 'S', 'H', '1'};
 
 static void check_write(uint8_t *data, size_t size)
 {
@@ -15,7 +15,7 @@ static void check_write(uint8_t *data, size_t size)
 
 void chunk_header_write(const struct hash *chain_id, uint64_t first, uint8_t *out)
 {
-    memcpy(out, MAGIC, sizeof(MAGIC));
+    memcpy(out, magic, sizeof(magic));
     memcpy(out + 8, chain_id->bytes, HASH_SIZE);
     store_be64(out + 40, first);
     check_write(out, CHUNK_HEADER_SIZE - CHUNK_CHECK_SIZE);

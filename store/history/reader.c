@@ -8,8 +8,8 @@
 #include "store/rocks.h"
 
 enum { HEIGHT_DIGITS = 12, FIRST_ROOM = 16, PATH_MAX_SIZE = 512 };
-static const char NAME_START[] = "history-";
-static const char NAME_END[] = ".gradus";
+static const char name_start[] = "history-";
+static const char name_end[] = ".gradus";
 
 struct span {
     uint64_t first;
@@ -42,16 +42,16 @@ static bool digits_read(const char *text, uint64_t *out)
 
 static void span_name(const struct span *span, char *out)
 {
-    (void)snprintf(out, HISTORY_NAME_MAX, "%s%012llu-%012llu%s", NAME_START,
-                   (unsigned long long)span->first, (unsigned long long)span->last, NAME_END);
+    (void)snprintf(out, HISTORY_NAME_MAX, "%s%012llu-%012llu%s", name_start,
+                   (unsigned long long)span->first, (unsigned long long)span->last, name_end);
 }
 
 /* The heights in a file's name; false when it is not the name of a history file. */
 static bool name_read(const char *name, struct span *out)
 {
-    const size_t start = sizeof(NAME_START) - 1;
+    const size_t start = sizeof(name_start) - 1;
     char again[HISTORY_NAME_MAX];
-    if (strlen(name) != start + 2 * (size_t)HEIGHT_DIGITS + 1 + sizeof(NAME_END) - 1 ||
+    if (strlen(name) != start + 2 * (size_t)HEIGHT_DIGITS + 1 + sizeof(name_end) - 1 ||
         !digits_read(name + start, &out->first) ||
         !digits_read(name + start + HEIGHT_DIGITS + 1, &out->last)) {
         return false;
@@ -225,28 +225,29 @@ static enum history_answer file_end(struct history_reader *reader, struct error 
     return HISTORY_END;
 }
 
+/* The next record of the file at hand, which is opened first when none is. */
+static enum history_answer record_next(struct history_reader *reader, struct history_item *out)
+{
+    const enum history_answer begun =
+        reader->chunk.stream == NULL ? file_begin(reader) : HISTORY_BLOCK;
+    return begun == HISTORY_BLOCK ? chunk_next(&reader->chunk, out) : begun;
+}
+
 enum history_answer history_next(struct history_reader *reader, struct history_item *out,
                                  struct error *error)
 {
     ASSERT(!reader->stopped);
-    enum history_answer answer = HISTORY_END;
-    while (answer == HISTORY_END) {
-        if (reader->chunk.stream == NULL) {
-            const enum history_answer begun = file_begin(reader);
-            if (begun != HISTORY_BLOCK) {
-                return explain(reader, begun, error);
-            }
-        }
-        answer = chunk_next(&reader->chunk, out);
+    for (;;) {
+        const enum history_answer answer = record_next(reader, out);
         if (answer == HISTORY_DAMAGED || answer == HISTORY_FAILED) {
             return explain(reader, answer, error);
         }
-        if (answer == HISTORY_END) {
-            answer = file_end(reader, error);
-            if (reader->stopped) {
-                return answer;
-            }
+        if (answer != HISTORY_END) {
+            return answer;
+        }
+        const enum history_answer end = file_end(reader, error);
+        if (reader->stopped) {
+            return end;
         }
     }
-    return answer;
 }

@@ -10,7 +10,7 @@
 #include "store/rocks.h"
 
 enum { DIRECTORY_MODE = 0755, PATH_MAX_SIZE = 512 };
-static const char PART_NAME[] = "history.part";
+static const char part_name[] = "history.part";
 
 struct history_writer {
     char dir[PATH_MAX_SIZE];
@@ -47,9 +47,10 @@ bool history_writer_open(const char *dir, const struct hash *chain_id, uint64_t 
     struct history_reader *reader = NULL;
     struct error found;
     if (length < 0 || (size_t)length >= sizeof(writer->dir) - HISTORY_NAME_MAX ||
-        !path_make(writer, PART_NAME, path)) {
+        !path_make(writer, part_name, path)) {
         free(writer);
-        return error_set(error, EXIT_CODE_USAGE, "the directory's name is too long");
+        (void)error_set(error, EXIT_CODE_USAGE, "the directory's name is too long");
+        return false;
     }
     if (mkdir(dir, DIRECTORY_MODE) != 0 && errno != EEXIST) {
         (void)writer_fail(writer, "make the directory of", error);
@@ -59,8 +60,9 @@ bool history_writer_open(const char *dir, const struct hash *chain_id, uint64_t 
     if (history_open(dir, chain_id, &reader, &found) || found.code != EXIT_CODE_NOT_FOUND) {
         history_close(reader);
         free(writer);
-        return error_set(error, EXIT_CODE_USAGE,
-                         "%s: holds history files already; name an empty directory", dir);
+        (void)error_set(error, EXIT_CODE_USAGE,
+                        "%s: holds history files already; name an empty directory", dir);
+        return false;
     }
     *out = writer;
     return true;
@@ -75,7 +77,7 @@ static bool chunk_start(struct history_writer *writer, struct error *error)
 {
     char path[PATH_MAX_SIZE];
     uint8_t header[CHUNK_HEADER_SIZE];
-    writer->stream = path_make(writer, PART_NAME, path) ? fopen(path, "wb") : NULL;
+    writer->stream = path_make(writer, part_name, path) ? fopen(path, "wb") : NULL;
     writer->first = writer->height;
     writer->size = 0;
     chunk_header_write(&writer->chain_id, writer->first, header);
@@ -125,7 +127,7 @@ static bool chunk_finish(struct history_writer *writer, struct error *error)
     char to[PATH_MAX_SIZE];
     (void)snprintf(name, sizeof(name), "history-%012llu-%012llu.gradus",
                    (unsigned long long)writer->first, (unsigned long long)last);
-    const bool named = path_make(writer, PART_NAME, from) && path_make(writer, name, to) &&
+    const bool named = path_make(writer, part_name, from) && path_make(writer, name, to) &&
                        rename(from, to) == 0 && directory_sync(writer->dir);
     return named || writer_fail(writer, "name", error);
 }
@@ -166,7 +168,7 @@ void history_writer_close(struct history_writer *writer)
     if (writer->stream != NULL) {
         char path[PATH_MAX_SIZE];
         (void)fclose(writer->stream);
-        if (path_make(writer, PART_NAME, path)) {
+        if (path_make(writer, part_name, path)) {
             (void)unlink(path);
         }
     }

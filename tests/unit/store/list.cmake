@@ -2,3 +2,5 @@ unit_test(test_tier ${CMAKE_CURRENT_LIST_DIR}/test_tier.c NEEDS store)
 unit_test(test_store ${CMAKE_CURRENT_LIST_DIR}/test_store.c
   ${PROJECT_SOURCE_DIR}/tests/support/toy_ledger.c NEEDS store)
 unit_test(test_history ${CMAKE_CURRENT_LIST_DIR}/test_history.c NEEDS store)
+unit_test(test_store_faults ${CMAKE_CURRENT_LIST_DIR}/test_store_faults.c
+  ${PROJECT_SOURCE_DIR}/tests/support/toy_ledger.c NEEDS store)
