@@ -89,6 +89,7 @@ enum {
     PROGRAM_OPS_MAX = 8192,        /* X4 */
     TENSOR_ELEMENTS_MAX = 1 << 26, /* training.md 3.2 */
     WITNESS_SIZE_MAX = 112 << 10,  /* X4: leaves, paths and envelope of one micro-step */
+    DELTA_WEIGHT_MAX = 66000,      /* P9: sum of H_i of a round; 127 * 2^40 * it < 2^63 */
     SEGMENT_CHECKPOINT_MAX = 256,  /* S */
 };
 

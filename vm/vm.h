@@ -43,7 +43,7 @@ struct vm_isa {
 enum vm_trap {
     VM_TRAP_NONE = 0,
     VM_TRAP_INDEX = 1, /* GATHER_ROWS, SCATTER_ADD_ROWS: index out of range */
-    VM_TRAP_RANGE = 2, /* QUANT_I8: |x| >= 128 or NaN */
+    VM_TRAP_RANGE = 2, /* QUANT_I8: |x| >= 128 or NaN; DEQUANT_I8, AGG_SUM: shift > 40 */
     VM_TRAP_LOSS = 3,  /* the loss is not finite */
 };
 
@@ -58,7 +58,6 @@ struct vm_result {
 struct vm_setup {
     const struct vm_program *program; /* checked: vm_program_parse or _check said VM_OK */
     struct vm_isa isa;
-    uint32_t lanes;            /* work items that may run at the same time, 1 .. VM_LANES_MAX */
     const void *const *consts; /* const_count contents, by ascending tensor id */
     const void *data;          /* the VM_DATA tensor; NULL if the program has none */
 };
@@ -68,14 +67,22 @@ enum {
     VM_ALIGN = 64, /* of the arena and of every tensor in it */
 };
 
-struct vm; /* lives at the start of the arena */
+struct vm;
 
-/* Bytes of arena for this program: exact, and known before anything runs.  UINT64_MAX cannot
- * happen for a checked program. */
-uint64_t vm_footprint(const struct vm_program *program, uint32_t lanes);
+/* Memory in two pieces, both the caller's: a table of the program's tensors (8-aligned), and
+ * the arena of their contents.  vm_footprint plans in the table which tensors share memory
+ * (a temporary lives from its operator to its last reader) and returns the bytes of arena: exact,
+ * known before anything runs, never exceeded.  `lanes` work items may run at the same time.
+ *
+ *   table = malloc(vm_table_size(program));
+ *   arena = aligned_alloc(VM_ALIGN, vm_footprint(program, lanes, table));
+ *   vm = vm_init(&setup, table, arena);                                   */
+size_t vm_table_size(const struct vm_program *program);
+uint64_t vm_footprint(const struct vm_program *program, uint32_t lanes, void *table);
 
-/* Lay the vm out in arena (VM_ALIGN-aligned, vm_footprint bytes).  State starts as zeros. */
-struct vm *vm_init(void *arena, const struct vm_setup *setup);
+/* table as vm_footprint left it for the same program; arena VM_ALIGN-aligned.  The vm lives in
+ * them until the caller frees them.  State starts as zeros. */
+struct vm *vm_init(const struct vm_setup *setup, void *table, void *arena);
 
 /* State tensor i (index in state_in), to be filled before the first step and read between
  * steps.  The address changes with every step. */

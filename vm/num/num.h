@@ -2,6 +2,7 @@
 #define VM_NUM_NUM_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include "types/types.h"
 
@@ -15,10 +16,62 @@
 
 enum { VM_NAN_BITS = 0x7FC00000 };
 
-uint32_t vm_bits(float x);
-float vm_float(uint32_t bits);
-float vm_canon(float x);                 /* N5 */
-float vm_fma(float a, float b, float c); /* one rounding, emulated, without FMA hardware */
+static inline uint64_t vm_double_bits(double x)
+{
+    uint64_t bits = 0;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static inline double vm_double_of(uint64_t bits)
+{
+    double x = 0;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static inline uint32_t vm_bits(float x)
+{
+    uint32_t bits = 0;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static inline float vm_float(uint32_t bits)
+{
+    float x = 0;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* N5. */
+static inline float vm_canon(float x)
+{
+    return x != x ? vm_float(VM_NAN_BITS) : x;
+}
+
+/* One rounding, emulated: the fma of machines without one.
+ *
+ * The product of two floats is exact in double.  The sum is rounded to odd (TwoSum gives its
+ * error, Boldo and Melquiond 2008), so that the second rounding, to float, cannot be a double
+ * one: 53 >= 2*24 + 2.  N13: an infinite or NaN sum has no error term. */
+static inline float vm_fma(float a, float b, float c)
+{
+    const double p = (double)a * (double)b;
+    const double d = (double)c;
+    const double s = p + d;
+    if (!(s - s == 0.0)) {
+        return (float)s;
+    }
+    const double t = s - p;
+    const double e = (p - (s - t)) + (d - t);
+    uint64_t bits = vm_double_bits(s);
+    if (e != 0.0 && (bits & 1) == 0) {
+        bits += (e < 0.0) != (s < 0.0) ? UINT64_MAX : 1;
+    }
+    return (float)vm_double_of(bits);
+}
+
 float vm_sqrt(float x);
 float vm_exp(float x); /* N3 */
 float vm_log(float x);

@@ -62,7 +62,8 @@ enum vm_opcode {
      * q = clamp(RINT(x*2^shift), -127, 127); residual = x - q*2^-shift, exact.
      * mx >= 128 or a NaN is trap RANGE.  No attrs. */
     VM_QUANT_I8 = 24,
-    /* q i8, shift u8 [leaves of q] -> f32, dims of q: q*2^-shift. No attrs. */
+    /* q i8, shift u8 [leaves of q] -> f32, dims of q: q*2^-shift; shift > 40 is trap RANGE
+     * (also in AGG_SUM). No attrs. */
     VM_DEQUANT_I8 = 25,
     VM_TOPK_TILE = 26, /* not implemented yet */
     /* [acc i64,] q_1 i8, shift_1 u8, .. q_W, shift_W (W 1..16) -> i64, dims of q:

@@ -13,9 +13,7 @@
  *                          mom' = fma(mu, mom, g)
  *                          theta' = fma(-eta, fma(mu, mom', g), theta_r)
  *
- * The sum of weights over a round is at most VM_WEIGHT_SUM_MAX, so acc cannot overflow. */
-
-enum { VM_WEIGHT_SUM_MAX = 66000 };
+ * The sum of weights over a round is at most DELTA_WEIGHT_MAX, so acc cannot overflow. */
 
 /* d and ef' of one tensor.  q: elements bytes; shift: leaves bytes; ef is replaced.
  * VM_TRAP_RANGE (nothing written to ef) if some |d| >= 128 or d is not a number. */
@@ -36,7 +34,7 @@ MUST_USE bool vm_delta_add(const struct vm_tensor *tensor, int64_t *acc, const i
 
 struct vm_outer {
     uint32_t elements;
-    uint32_t weight_sum; /* 1 .. VM_WEIGHT_SUM_MAX */
+    uint32_t weight_sum; /* 1 .. DELTA_WEIGHT_MAX */
     float eta;           /* 0.7 */
     float mu;            /* 0.9 */
     const int64_t *acc;
@@ -45,8 +43,8 @@ struct vm_outer {
 };
 void vm_outer_step(const struct vm_outer *outer);
 
-/* delta_root = H(06 | root(q_1) | root(shift_1) | root(q_2) | ...) over the VM_PARAMS tensors in
- * state_in order; q has the dims of its tensor (dtype i8), shift is u8 [leaves].
+/* delta_root = H(06 | tree of root(q_1), root(shift_1), root(q_2), ...) over the VM_PARAMS tensors
+ * in state_in order; q has the dims of its tensor (dtype i8), shift is u8 [leaves].
  * q[i], shift[i] belong to the i-th VM_PARAMS tensor. */
 void vm_delta_digest(const struct vm_program *program, const int8_t *const *q,
                      const uint8_t *const *shift, const struct hash_port *hash, struct hash *out);

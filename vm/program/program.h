@@ -142,11 +142,15 @@ MUST_USE enum vm_verdict vm_program_parse(struct bytes bytes, void *arena, struc
 MUST_USE enum vm_verdict vm_program_check(const struct vm_program *program, uint8_t *written,
                                           struct vm_cost *cost, uint32_t *where);
 
+/* The cost of a checked program. */
+void vm_program_cost(const struct vm_program *program, struct vm_cost *out);
+
 /* Byte form into out; returns its size, or 0 if it exceeds capacity.  The inverse of parse. */
 size_t vm_program_encode(const struct vm_program *program, uint8_t *out, size_t capacity);
 
-/* H(04 | header | tree of tensor records | tree of op records | state_in | state_out | loss);
- * trees as in tensor.h with leaves H(00 | record). */
+/* H(04 | header | tree of tensor records | tree of op records | tree of state_in | tree of
+ * state_out | loss u32); trees as in tensor.h with leaves H(00 | record), a map's records being
+ * its u32 entries, so that every part of a program has a path to its root. */
 void vm_program_root(const struct vm_program *program, const struct hash_port *hash,
                      struct hash *out);
 

@@ -11,7 +11,7 @@
  *   state root  H(03 | step u64le | params_root | inner_root | counters_root)
  *   program     H(04 | ...), see program.h
  *   op trace    H(05 | t u32le | out roots)
- *   delta root  H(06 | roots)
+ *   delta root  H(06 | tree of the roots of q_1, shift_1, q_2, ...), see outer.h
  *
  * A group root (params, inner, counters) is the tree over the roots of the group's tensors in
  * state_in order; the trace root T of a segment is the tree over its S+1 state roots.  The
@@ -85,8 +85,7 @@ void vm_group_root(const struct vm_program *program, enum vm_group group, const 
 /* T over S+1 state roots. */
 void vm_trace_root(const struct hash *roots, size_t count, const struct hash_port *hash,
                    struct hash *out);
-/* H(06 | roots). */
-void vm_delta_root(const struct hash *roots, size_t count, const struct hash_port *hash,
-                   struct hash *out);
+/* H(06 | root), of the tree over a delta's tensors (vm_delta_digest of outer.h). */
+void vm_delta_root(const struct hash *root, const struct hash_port *hash, struct hash *out);
 
 #endif /* VM_TENSOR_TENSOR_H */

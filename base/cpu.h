@@ -1,0 +1,17 @@
+#ifndef BASE_CPU_H
+#define BASE_CPU_H
+
+#include <stdbool.h>
+
+/* What the CPU this process runs on can do.  Asked once by a shell, which then tells the
+ * layers below which kernels to use; results never depend on it. */
+
+struct cpu_features {
+    bool fma;    /* scalar fused multiply-add */
+    bool avx2;   /* AVX2 and FMA, and the system saves their registers */
+    bool avx512; /* AVX-512 F, BW, DQ, VL */
+};
+
+struct cpu_features cpu_probe(void);
+
+#endif /* BASE_CPU_H */

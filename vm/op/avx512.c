@@ -1,0 +1,16 @@
+#include "vm/op/kernels.h"
+
+#if defined(__x86_64__)
+
+#include "vm/op/simd_avx512.h"
+
+#define KERNELS   vm_kernels_avx512
+#define TILE_ROWS 12
+
+#include "vm/op/simd_matmul.h"
+
+#else
+
+const struct vm_kernels vm_kernels_avx512 = {0}; /* no such CPU: base/cpu.h never offers it */
+
+#endif

@@ -1,0 +1,234 @@
+#ifndef VM_OP_PLAIN_BODY_H
+#define VM_OP_PLAIN_BODY_H
+
+/* The specification of the kernels, included by plain.c (emulated fma) and fma.c (the fma
+ * instruction).  The includer defines KERNELS (the table's name), TARGET (function
+ * attribute) and FMA(a, b, c).  Read this to know what an operator means. */
+
+#include <string.h>
+
+#include "vm/num/num.h"
+#include "vm/op/kernels.h"
+
+static float truth(bool condition)
+{
+    return condition ? 1.0F : 0.0F;
+}
+
+TARGET static void ewise_arithmetic(uint8_t op, float *out, const float *a, const float *b,
+                                    size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        switch (op) {
+        case VM_E_ADD:
+            out[i] = a[i] + b[i];
+            break;
+        case VM_E_SUB:
+            out[i] = a[i] - b[i];
+            break;
+        case VM_E_MUL:
+            out[i] = a[i] * b[i];
+            break;
+        case VM_E_DIV:
+            out[i] = a[i] / b[i];
+            break;
+        case VM_E_MAX:
+            out[i] = a[i] > b[i] ? a[i] : b[i];
+            break;
+        case VM_E_MIN:
+            out[i] = a[i] < b[i] ? a[i] : b[i];
+            break;
+        case VM_E_GT:
+            out[i] = truth(a[i] > b[i]);
+            break;
+        case VM_E_GE:
+            out[i] = truth(a[i] >= b[i]);
+            break;
+        default:
+            out[i] = truth(a[i] == b[i]);
+            break;
+        }
+    }
+}
+
+TARGET static void ewise_function(uint8_t op, float *out, const float *a, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        switch (op) {
+        case VM_E_SQRT:
+            out[i] = vm_sqrt(a[i]);
+            break;
+        case VM_E_EXP:
+            out[i] = vm_exp(a[i]);
+            break;
+        case VM_E_LOG:
+            out[i] = vm_log(a[i]);
+            break;
+        case VM_E_TANH:
+            out[i] = vm_tanh(a[i]);
+            break;
+        default:
+            out[i] = vm_rint(a[i]);
+            break;
+        }
+    }
+}
+
+/* Instructions on bits and integers, and those with three operands. */
+TARGET static void ewise_word(uint8_t op, uint32_t *out, const uint32_t *a, const uint32_t *b,
+                              const uint32_t *c, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        switch (op) {
+        case VM_E_FMA:
+            out[i] = vm_bits(FMA(vm_float(a[i]), vm_float(b[i]), vm_float(c[i])));
+            break;
+        case VM_E_ABS:
+            out[i] = a[i] & 0x7FFFFFFFu;
+            break;
+        case VM_E_NEG:
+            out[i] = a[i] ^ 0x80000000u;
+            break;
+        case VM_E_SEL:
+            out[i] = vm_float(a[i]) > 0.0F ? b[i] : c[i];
+            break;
+        case VM_E_I2F:
+            out[i] = vm_bits((float)(int32_t)a[i]);
+            break;
+        case VM_E_F2I:
+            out[i] = (uint32_t)vm_f2i(vm_float(a[i]));
+            break;
+        default:
+            out[i] = vm_bits((float)(a[i] >> 8) * 0x1p-24F);
+            break;
+        }
+    }
+}
+
+TARGET static void ewise(uint8_t op, uint32_t *out, const uint32_t *a, const uint32_t *b,
+                         const uint32_t *c, size_t count)
+{
+    float *y = (float *)(void *)out;
+    const float *x0 = (const float *)(const void *)a;
+    const float *x1 = (const float *)(const void *)b;
+    switch (op) {
+    case VM_E_ADD:
+    case VM_E_SUB:
+    case VM_E_MUL:
+    case VM_E_DIV:
+    case VM_E_MAX:
+    case VM_E_MIN:
+    case VM_E_GT:
+    case VM_E_GE:
+    case VM_E_EQ:
+        ewise_arithmetic(op, y, x0, x1, count);
+        break;
+    case VM_E_SQRT:
+    case VM_E_EXP:
+    case VM_E_LOG:
+    case VM_E_TANH:
+    case VM_E_RINT:
+        ewise_function(op, y, x0, count);
+        break;
+    default:
+        ewise_word(op, out, a, b, c, count);
+        break;
+    }
+}
+
+TARGET static void canon(float *out, const float *x, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        out[i] = vm_canon(x[i]);
+    }
+}
+
+/* N6.  The accumulators of a row live in C: storing a float loses nothing. */
+TARGET static void matmul(const struct vm_matmul *m, float *scratch)
+{
+    (void)scratch;
+    for (size_t i = 0; i < m->rows; i++) {
+        float *c = m->c + i * m->c_row;
+        for (size_t j = 0; j < m->cols; j++) {
+            c[j] = 0.0F;
+        }
+        for (size_t k = 0; k < m->inner; k++) {
+            const float a = m->a[i * m->a_row + k * m->a_col];
+            const float *b = m->b + k * m->b_row;
+            for (size_t j = 0; j < m->cols; j++) {
+                c[j] = FMA(a, b[j * m->b_col], c[j]);
+            }
+        }
+        canon(c, c, m->cols);
+    }
+}
+
+/* N7: sixteen lanes, folded in halves. */
+static float fold(float lanes[VM_WIDTH])
+{
+    for (size_t s = VM_WIDTH / 2; s > 0; s /= 2) {
+        for (size_t l = 0; l < s; l++) {
+            lanes[l] = lanes[l] + lanes[l + s];
+        }
+    }
+    return vm_canon(lanes[0]);
+}
+
+TARGET static void rowsum(const struct vm_matrix *x, float *out)
+{
+    for (size_t i = 0; i < x->rows; i++) {
+        float lanes[VM_WIDTH] = {0};
+        for (size_t j = 0; j < x->cols; j++) {
+            lanes[j % VM_WIDTH] += x->x[i * x->stride + j];
+        }
+        out[i] = fold(lanes);
+    }
+}
+
+TARGET static void rowdot(const struct vm_matrix *x, const float *y, float *out)
+{
+    for (size_t i = 0; i < x->rows; i++) {
+        float lanes[VM_WIDTH] = {0};
+        for (size_t j = 0; j < x->cols; j++) {
+            const size_t at = i * x->stride + j;
+            lanes[j % VM_WIDTH] = FMA(x->x[at], y[at], lanes[j % VM_WIDTH]);
+        }
+        out[i] = fold(lanes);
+    }
+}
+
+TARGET static void rowmax(const struct vm_matrix *x, float *out)
+{
+    for (size_t i = 0; i < x->rows; i++) {
+        float m = vm_float(0xFF800000u);
+        for (size_t j = 0; j < x->cols; j++) {
+            const float v = x->x[i * x->stride + j];
+            m = v > m ? v : m;
+        }
+        out[i] = m;
+    }
+}
+
+/* N8. */
+TARGET static void colsum(const struct vm_matrix *x, float *out)
+{
+    for (size_t j = 0; j < x->cols; j++) {
+        out[j] = 0.0F;
+    }
+    for (size_t i = 0; i < x->rows; i++) {
+        for (size_t j = 0; j < x->cols; j++) {
+            out[j] = out[j] + x->x[i * x->stride + j];
+        }
+    }
+    canon(out, out, x->cols);
+}
+
+const struct vm_kernels KERNELS = {.ewise = ewise,
+                                   .canon = canon,
+                                   .matmul = matmul,
+                                   .rowsum = rowsum,
+                                   .rowdot = rowdot,
+                                   .rowmax = rowmax,
+                                   .colsum = colsum};
+
+#endif /* VM_OP_PLAIN_BODY_H */

@@ -1,0 +1,168 @@
+/* EWISE: the register program runs over chunks of consecutive elements, an instruction at a
+ * time, so that a register is a short array in the first cache. */
+
+#include <string.h>
+
+#include "vm/num/num.h"
+#include "vm/op/code.h"
+#include "vm/op/run.h"
+#include "vm/tensor/tensor.h"
+
+enum { CHUNK = 256 };
+
+struct chunk {
+    const struct vm_frame *frame;
+    const struct vm_code *code;
+    struct vm_shape shape;
+    size_t from; /* first element, a multiple of CHUNK */
+    size_t count;
+    const uint32_t *reg[VM_CODE_REGISTERS]; /* where a register's value lies now */
+    uint32_t (*memory)[CHUNK];
+};
+
+static void fill(uint32_t *out, uint32_t value, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        out[i] = value;
+    }
+}
+
+/* x[j] for every element, rows wrapping round. */
+static void load_row(const struct chunk *c, const uint32_t *x, size_t period, uint32_t *out)
+{
+    size_t j = c->from % period;
+    size_t i = 0;
+    while (i < c->count) {
+        const size_t left = c->count - i;
+        const size_t run = period - j < left ? period - j : left;
+        memcpy(out + i, x + j, run * sizeof *out);
+        i += run;
+        j = 0;
+    }
+}
+
+/* One value per row: x[row], or with x NULL the row's index in its matrix. */
+static void load_column(const struct chunk *c, const uint32_t *x, uint32_t *out)
+{
+    const size_t cols = c->shape.cols;
+    size_t row = c->from / cols;
+    size_t j = c->from % cols;
+    size_t i = 0;
+    while (i < c->count) {
+        const size_t left = c->count - i;
+        const size_t run = cols - j < left ? cols - j : left;
+        const uint32_t value = x != NULL ? x[row] : vm_bits((float)(row % c->shape.rows));
+        fill(out + i, value, run);
+        i += run;
+        j = 0;
+        row++;
+    }
+}
+
+static void load_colidx(const struct chunk *c, uint32_t *out)
+{
+    const size_t cols = c->shape.cols;
+    size_t j = c->from % cols;
+    for (size_t i = 0; i < c->count; i++) {
+        out[i] = vm_bits((float)j);
+        j = j + 1 == cols ? 0 : j + 1;
+    }
+}
+
+/* Whole chunks of the arena are read in place: it is aligned and long enough for vectors. */
+static void load_full(struct chunk *c, int i)
+{
+    const uint32_t *x = (const uint32_t *)c->frame->x[i] + c->from;
+    const uint8_t kind = c->frame->in[i]->kind;
+    if (c->count == CHUNK && (kind == VM_TEMP || kind == VM_STATE)) {
+        c->reg[i] = x;
+        return;
+    }
+    memcpy(c->memory[i], x, c->count * sizeof *x);
+}
+
+static void load_input(struct chunk *c, int i)
+{
+    const uint32_t *x = c->frame->x[i];
+    c->reg[i] = c->memory[i];
+    switch (c->code->kinds[i]) {
+    case VM_FULL:
+        load_full(c, i);
+        break;
+    case VM_ROW:
+        load_row(c, x, c->shape.cols, c->memory[i]);
+        break;
+    case VM_COL:
+        load_column(c, x, c->memory[i]);
+        break;
+    case VM_SCALAR:
+        fill(c->memory[i], x[0], CHUNK);
+        break;
+    default:
+        load_row(c, x, (size_t)c->shape.rows * c->shape.cols, c->memory[i]);
+        break;
+    }
+}
+
+static void run_instruction(struct chunk *c, const struct vm_instruction *in)
+{
+    uint32_t *out = c->memory[in->dst];
+    switch (in->op) {
+    case VM_E_CONST:
+        fill(out, c->code->consts[in->b + 16 * in->c], CHUNK);
+        break;
+    case VM_E_ROWIDX:
+        load_column(c, NULL, out);
+        break;
+    case VM_E_COLIDX:
+        load_colidx(c, out);
+        break;
+    default:
+        c->frame->kernels->ewise(in->op, out, c->reg[in->a], c->reg[in->b], c->reg[in->c],
+                                 (c->count + VM_WIDTH - 1) / VM_WIDTH * VM_WIDTH);
+        break;
+    }
+    c->reg[in->dst] = out;
+}
+
+static void store_outputs(const struct chunk *c)
+{
+    for (int o = 0; o < c->frame->op->out_count; o++) {
+        const uint32_t *value = c->reg[c->code->results[o]];
+        uint32_t *y = (uint32_t *)c->frame->y[o] + c->from;
+        if (c->frame->out[o]->dtype == VM_F32) {
+            c->frame->kernels->canon((float *)(void *)y, (const float *)(const void *)value,
+                                     c->count);
+        } else {
+            memcpy(y, value, c->count * sizeof *y);
+        }
+    }
+}
+
+enum vm_trap vm_run_ewise(const struct vm_frame *frame)
+{
+    uint32_t memory[VM_CODE_REGISTERS][CHUNK] __attribute__((aligned(VM_ALIGN)));
+    struct vm_code code;
+    const bool read = vm_code_read(frame->op, &code);
+    ASSERT(read);
+    /* The tail of the last chunk is computed too and never stored: give it defined values. */
+    memset(memory, 0, sizeof memory);
+    const struct vm_share share = vm_share_of(frame, vm_tensor_elements(frame->out[0]), CHUNK);
+    struct chunk c = {
+        .frame = frame, .code = &code, .shape = vm_tensor_shape(frame->out[0]), .memory = memory};
+    for (c.from = share.from; c.from < share.to; c.from += CHUNK) {
+        const size_t left = share.to - c.from;
+        c.count = left < CHUNK ? left : CHUNK;
+        for (int i = 0; i < VM_CODE_REGISTERS; i++) {
+            c.reg[i] = memory[i];
+        }
+        for (int i = 0; i < frame->op->in_count; i++) {
+            load_input(&c, i);
+        }
+        for (int i = 0; i < code.count; i++) {
+            run_instruction(&c, &code.instructions[i]);
+        }
+        store_outputs(&c);
+    }
+    return VM_TRAP_NONE;
+}

@@ -1,0 +1,135 @@
+#ifndef VM_OP_SIMD_ROWS_H
+#define VM_OP_SIMD_ROWS_H
+
+/* Vector kernels along rows and columns (see simd_ewise.h). */
+
+#include "vm/num/num.h"
+#include "vm/op/simd_ewise.h"
+
+enum { LANES = VM_WIDTH / WIDTH }; /* vectors that hold the sixteen lanes */
+
+/* The last cols % 16 columns go to the first lanes, in scalars: padding would be harmless for
+ * sums (L3) but not for fma (L2). */
+static float fold_rest(float lanes[VM_WIDTH])
+{
+    for (size_t s = VM_WIDTH / 2; s > 0; s /= 2) {
+        for (size_t l = 0; l < s; l++) {
+            lanes[l] = lanes[l] + lanes[l + s];
+        }
+    }
+    return vm_canon(lanes[0]);
+}
+
+TARGET static void rowsum(const struct vm_matrix *m, float *out)
+{
+    const size_t whole = m->cols - m->cols % VM_WIDTH;
+    for (size_t i = 0; i < m->rows; i++) {
+        const float *row = m->x + i * m->stride;
+        vf acc[LANES];
+        float lanes[VM_WIDTH];
+        for (size_t l = 0; l < LANES; l++) {
+            acc[l] = vf_all(0.0F);
+        }
+        for (size_t j = 0; j < whole; j += VM_WIDTH) {
+            for (size_t l = 0; l < LANES; l++) {
+                acc[l] = vf_add(acc[l], vf_load(row + j + l * WIDTH));
+            }
+        }
+        for (size_t l = 0; l < LANES; l++) {
+            vf_store(lanes + l * WIDTH, acc[l]);
+        }
+        for (size_t j = whole; j < m->cols; j++) {
+            lanes[j - whole] += row[j];
+        }
+        out[i] = fold_rest(lanes);
+    }
+}
+
+/* One row of RDOT16: the lanes before folding. */
+TARGET static inline void dot_lanes(const float *x, const float *y, size_t cols,
+                                    float lanes[VM_WIDTH])
+{
+    const size_t whole = cols - cols % VM_WIDTH;
+    vf acc[LANES];
+    for (size_t l = 0; l < LANES; l++) {
+        acc[l] = vf_all(0.0F);
+    }
+    for (size_t j = 0; j < whole; j += VM_WIDTH) {
+        for (size_t l = 0; l < LANES; l++) {
+            const size_t at = j + l * WIDTH;
+            acc[l] = vf_fma(vf_load(x + at), vf_load(y + at), acc[l]);
+        }
+    }
+    for (size_t l = 0; l < LANES; l++) {
+        vf_store(lanes + l * WIDTH, acc[l]);
+    }
+    for (size_t j = whole; j < cols; j++) {
+        lanes[j - whole] = __builtin_fmaf(x[j], y[j], lanes[j - whole]);
+    }
+}
+
+TARGET static void rowdot(const struct vm_matrix *m, const float *y, float *out)
+{
+    for (size_t i = 0; i < m->rows; i++) {
+        float lanes[VM_WIDTH];
+        dot_lanes(m->x + i * m->stride, y + i * m->stride, m->cols, lanes);
+        out[i] = fold_rest(lanes);
+    }
+}
+
+/* Lanes may meet the zeros of a row in another order, and m keeps the sign of the first. */
+static float first_zero(const float *row, size_t cols)
+{
+    size_t j = 0;
+    while (j + 1 < cols && !(row[j] == 0.0F)) {
+        j++;
+    }
+    return row[j];
+}
+
+TARGET static void rowmax(const struct vm_matrix *m, float *out)
+{
+    const size_t whole = m->cols - m->cols % WIDTH;
+    for (size_t i = 0; i < m->rows; i++) {
+        const float *row = m->x + i * m->stride;
+        vf acc = vf_all(vm_float(0xFF800000u));
+        float lanes[WIDTH];
+        for (size_t j = 0; j < whole; j += WIDTH) {
+            acc = vf_max(vf_load(row + j), acc);
+        }
+        vf_store(lanes, acc);
+        float best = lanes[0];
+        for (size_t l = 1; l < WIDTH; l++) {
+            best = lanes[l] > best ? lanes[l] : best;
+        }
+        for (size_t j = whole; j < m->cols; j++) {
+            best = row[j] > best ? row[j] : best;
+        }
+        out[i] = best == 0.0F ? first_zero(row, m->cols) : best;
+    }
+}
+
+TARGET static void colsum(const struct vm_matrix *m, float *out)
+{
+    size_t j = 0;
+    for (; j + 2 * WIDTH <= m->cols; j += 2 * WIDTH) {
+        vf low = vf_all(0.0F);
+        vf high = vf_all(0.0F);
+        for (size_t i = 0; i < m->rows; i++) {
+            const float *x = m->x + i * m->stride + j;
+            low = vf_add(low, vf_load(x));
+            high = vf_add(high, vf_load(x + WIDTH));
+        }
+        vf_store(out + j, vf_canon(low));
+        vf_store(out + j + WIDTH, vf_canon(high));
+    }
+    for (; j < m->cols; j++) {
+        float acc = 0.0F;
+        for (size_t i = 0; i < m->rows; i++) {
+            acc = acc + m->x[i * m->stride + j];
+        }
+        out[j] = vm_canon(acc);
+    }
+}
+
+#endif /* VM_OP_SIMD_ROWS_H */
