@@ -9,7 +9,6 @@
 enum { HEIGHT_SIZE = 8, APPLIED_SIZE = 2 * HEIGHT_SIZE + HASH_SIZE, RECOVERY_POINT_IN_TIME = 2 };
 enum { CROWDED_LOG2 = 4 }; /* leaves a bucket (log2) from which the tree wants more depth */
 
-enum { CACHE_SIZE = 64 << 20 };
 static const char applied_name[] = "applied";
 
 static struct bytes applied_key(void)
@@ -62,7 +61,7 @@ static bool applied_load(struct store *store, uint64_t *count, struct error *err
 
 static bool tier_fill(struct store *store, struct error *error)
 {
-    rocksdb_iterator_t *iterator = rocks_iterate(&store->state, LEDGER_LEAF);
+    rocksdb_iterator_t *iterator = rocks_iterate_all(&store->state, LEDGER_LEAF);
     bool sound = true;
     for (rocksdb_iter_seek_to_first(iterator); sound && rocksdb_iter_valid(iterator);
          rocksdb_iter_next(iterator)) {
@@ -126,7 +125,7 @@ bool ledger_open(struct store *store, const struct store_options *options, struc
         .repair = "move it away and start again: it is rebuilt from chain.db",
         .families = families,
         .family_count = LEDGER_FAMILY_COUNT,
-        .cache_size = CACHE_SIZE,
+        .cache_size = options->cache_bytes == 0 ? STORE_CACHE_DEFAULT : options->cache_bytes,
         .reserve = options->reserve_bytes,
         /* What a power cut takes from the unsynced log is executed again. */
         .recovery_mode = RECOVERY_POINT_IN_TIME,

@@ -15,9 +15,13 @@ enum {
     WRITE_BUFFER_SIZE = 16 << 20,
     WRITE_BUFFERS_SIZE = 64 << 20,
     INFO_LOG_SIZE = 4 << 20,
+    READAHEAD_SIZE = 1 << 20,
 };
 enum { INFO_LOG_COUNT = 4, OPEN_FILES_MAX = 512, BLOOM_BITS = 10, BACKGROUND_JOBS = 2 };
 enum { DIRECTORY_MODE = 0700 };
+/* The small log makes small table files: merge more of them at a time, as each merge writes
+ * most of the next level again. */
+enum { LEVEL0_COMPACT = 8, LEVEL0_SLOW = 24, LEVEL0_STOP = 40 };
 
 void *store_allocate(size_t size)
 {
@@ -77,6 +81,9 @@ static rocksdb_options_t *options_make(struct rocks *rocks, const struct rocks_c
     rocksdb_options_set_write_buffer_size(options, WRITE_BUFFER_SIZE);
     rocksdb_options_set_db_write_buffer_size(options, WRITE_BUFFERS_SIZE);
     rocksdb_options_set_max_write_buffer_number(options, 3);
+    rocksdb_options_set_level0_file_num_compaction_trigger(options, LEVEL0_COMPACT);
+    rocksdb_options_set_level0_slowdown_writes_trigger(options, LEVEL0_SLOW);
+    rocksdb_options_set_level0_stop_writes_trigger(options, LEVEL0_STOP);
     rocksdb_options_set_max_open_files(options, OPEN_FILES_MAX);
     rocksdb_options_set_max_background_jobs(options, BACKGROUND_JOBS);
     rocksdb_options_set_bytes_per_sync(options, 1 << 20);
@@ -116,6 +123,9 @@ bool rocks_open(struct rocks *rocks, const struct rocks_config *config, struct e
     }
     rocks->options = options_make(rocks, config);
     rocks->read = rocksdb_readoptions_create();
+    rocks->scan = rocksdb_readoptions_create();
+    rocksdb_readoptions_set_fill_cache(rocks->scan, 0);
+    rocksdb_readoptions_set_readahead_size(rocks->scan, READAHEAD_SIZE);
     rocks->write_sync = rocksdb_writeoptions_create();
     rocksdb_writeoptions_set_sync(rocks->write_sync, 1);
     rocks->write_async = rocksdb_writeoptions_create();
@@ -154,6 +164,7 @@ void rocks_close(struct rocks *rocks)
     }
     rocksdb_writeoptions_destroy(rocks->write_async);
     rocksdb_writeoptions_destroy(rocks->write_sync);
+    rocksdb_readoptions_destroy(rocks->scan);
     rocksdb_readoptions_destroy(rocks->read);
     rocksdb_options_destroy(rocks->options);
     rocksdb_block_based_options_destroy(rocks->table);
@@ -231,6 +242,11 @@ void rocks_batch_delete(const struct rocks *rocks, rocksdb_writebatch_t *batch, 
 rocksdb_iterator_t *rocks_iterate(const struct rocks *rocks, size_t family)
 {
     return rocksdb_create_iterator_cf(rocks->db, rocks->read, rocks->families[family]);
+}
+
+rocksdb_iterator_t *rocks_iterate_all(const struct rocks *rocks, size_t family)
+{
+    return rocksdb_create_iterator_cf(rocks->db, rocks->scan, rocks->families[family]);
 }
 
 struct bytes rocks_iterator_key(const rocksdb_iterator_t *iterator)

@@ -38,6 +38,7 @@ struct rocks {
     rocksdb_block_based_table_options_t *table;
     rocksdb_cache_t *cache;
     rocksdb_readoptions_t *read;
+    rocksdb_readoptions_t *scan; /* a pass over everything: leaves the cache alone */
     rocksdb_writeoptions_t *write_sync;
     rocksdb_writeoptions_t *write_async;
     rocksdb_column_family_handle_t *families[ROCKS_FAMILY_MAX];
@@ -74,6 +75,7 @@ void rocks_batch_delete(const struct rocks *rocks, rocksdb_writebatch_t *batch, 
                         struct bytes key);
 
 rocksdb_iterator_t *rocks_iterate(const struct rocks *rocks, size_t family);
+rocksdb_iterator_t *rocks_iterate_all(const struct rocks *rocks, size_t family);
 struct bytes rocks_iterator_key(const rocksdb_iterator_t *iterator);
 struct bytes rocks_iterator_value(const rocksdb_iterator_t *iterator);
 /* Frees the iterator; false when it stopped because of an error. */

@@ -52,10 +52,15 @@ struct store_options {
     struct hash chain_id;   /* must be the one the directory was made with */
     uint64_t reserve_bytes; /* free space on the disk that is never used */
     uint64_t undo_window;   /* heights below the applied one that stay provable; 0: default */
+    size_t cache_bytes;     /* state.db's block cache, filled as needed; 0: default */
     bool read_only;         /* chain.db only, beside a running node: for export */
 };
 
-enum { STORE_UNDO_WINDOW_DEFAULT = 256, STORE_UNDO_WINDOW_MIN = 64 };
+enum {
+    STORE_UNDO_WINDOW_DEFAULT = 256,
+    STORE_UNDO_WINDOW_MIN = 64,
+    STORE_CACHE_DEFAULT = 128 << 20,
+};
 
 MUST_USE bool store_open(const struct store_options *options, struct store **out,
                          struct error *error);

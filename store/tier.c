@@ -247,14 +247,15 @@ static void stage_level(const struct tier *tier, struct tier_delta *delta, uint3
 {
     const struct level *below = &delta->levels[number + 1];
     struct level *level = &delta->levels[number];
-    ASSERT(below->items != NULL);
+    const struct item *const items = below->items;
+    ASSERT(items != NULL);
     level->items = items_allocate(delta, below->count);
     for (size_t i = 0; i < below->count;) {
-        const struct item *item = &below->items[i];
+        const struct item *item = &items[i];
         const uint32_t other = item->index ^ 1;
-        const bool both = i + 1 < below->count && below->items[i + 1].index == other;
+        const bool both = i + 1 < below->count && items[i + 1].index == other;
         const struct state_tree_node sibling =
-            both ? below->items[i + 1].node : tier_node(tier, delta->parent, number + 1, other);
+            both ? items[i + 1].node : tier_node(tier, delta->parent, number + 1, other);
         struct item *parent = &level->items[level->count++];
         parent->index = item->index >> 1;
         if ((item->index & 1) == 0) {
