@@ -25,9 +25,10 @@ static const struct field node_fields[] = {
     F_UINT(T, net_down_kbps),
     F_UINT(T, reachable),
     F_UINT(T, state),
+    F_VECTOR(T, offered),
 };
 #undef T
-const struct record record_node = RECORD("node", struct node, node_fields, 15);
+const struct record record_node = RECORD("node", struct node, node_fields, 16);
 
 #define T struct offer
 static const struct field offer_fields[] = {

@@ -31,6 +31,7 @@ struct device {
     uint64_t intra_kibps;
 };
 
+enum reachable { REACHABLE_DIRECT = 0, REACHABLE_RELAYED = 1 };
 enum node_state { NODE_ENABLED = 1 };
 
 struct node {
@@ -48,8 +49,9 @@ struct node {
     uint32_t disk_kibps;
     uint32_t net_up_kbps;
     uint32_t net_down_kbps;
-    uint8_t reachable; /* 0 DIRECT, 1 RELAYED */
-    uint8_t state;     /* enum node_state */
+    uint8_t reachable;                /* 0 DIRECT, 1 RELAYED */
+    uint8_t state;                    /* enum node_state */
+    uint64_t offered[CAPACITY_COUNT]; /* by its live offers (I3) */
 };
 
 enum offer_kind { OFFER_COMPUTE = 1 };
@@ -69,7 +71,7 @@ struct offer {
     uint32_t max_lease_s;
     uint32_t reclaim_window_s;
     uint8_t preemptible;
-    uint8_t accept_mode;
+    uint8_t accept_mode;         /* 0 MANUAL: by LEASE_ACCEPT */
     uint32_t allowed_orgs_count; /* 0: any */
     uint32_t allowed_orgs[ORG_POLICY_MAX];
     uint8_t peer_orgs;
