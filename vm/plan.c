@@ -152,22 +152,26 @@ static bool is_planned(const struct planner *p, uint32_t id)
     return slot->root == id && slot->owner == VM_NOWHERE && p->program->tensors[id].kind == VM_TEMP;
 }
 
+static void place_temp(struct planner *p, uint32_t id)
+{
+    struct vm_slot *slot = &p->vm->slots[id];
+    if (!is_planned(p, id)) {
+        return;
+    }
+    slot->offset = heap_take(&p->heap, slot_size(p, id));
+    if (slot->last_use < p->program->op_count) {
+        slot->next = p->deaths[slot->last_use];
+        p->deaths[slot->last_use] = id;
+    }
+}
+
 static void place_temps(struct planner *p)
 {
-    const struct vm_program *program = p->program;
-    struct vm_slot *slots = p->vm->slots;
-    for (uint32_t i = 0; i < program->op_count; i++) {
-        const struct vm_op *op = &program->ops[i];
+    const struct vm_slot *slots = p->vm->slots;
+    for (uint32_t i = 0; i < p->program->op_count; i++) {
+        const struct vm_op *op = &p->program->ops[i];
         for (int k = 0; k < op->out_count; k++) {
-            const uint32_t id = op->out[k];
-            if (!is_planned(p, id)) {
-                continue;
-            }
-            slots[id].offset = heap_take(&p->heap, slot_size(p, id));
-            if (slots[id].last_use < program->op_count) {
-                slots[id].next = p->deaths[slots[id].last_use];
-                p->deaths[slots[id].last_use] = id;
-            }
+            place_temp(p, op->out[k]);
         }
         for (uint32_t id = p->deaths[i]; id != VM_NOWHERE; id = slots[id].next) {
             heap_give(&p->heap, slots[id].offset, slots[id].offset + slot_size(p, id));
@@ -175,8 +179,8 @@ static void place_temps(struct planner *p)
     }
 }
 
-/* Parts of the table, in this order. */
-struct table {
+/* The parts of a table, in this order. */
+struct parts {
     struct vm *vm;
     struct vm_slot *slots;
     struct vm_pair *pairs;
@@ -197,32 +201,32 @@ size_t vm_table_size(const struct vm_program *program)
            program->op_count * sizeof(uint32_t);
 }
 
-static struct table table_parts(const struct vm_program *program, void *memory)
+static struct parts parts_of(const struct vm_program *program, void *memory)
 {
-    struct table table;
-    table.vm = memory;
-    table.slots = (struct vm_slot *)(void *)((uint8_t *)memory + aligned8(sizeof(struct vm)));
-    table.pairs = (struct vm_pair *)(table.slots + program->tensor_count);
-    table.holes = (struct hole *)(table.pairs + program->state_count);
-    table.deaths = (uint32_t *)(table.holes + program->tensor_count + 2);
-    return table;
+    struct parts parts;
+    parts.vm = memory;
+    parts.slots = (struct vm_slot *)(void *)((uint8_t *)memory + aligned8(sizeof(struct vm)));
+    parts.pairs = (struct vm_pair *)(parts.slots + program->tensor_count);
+    parts.holes = (struct hole *)(parts.pairs + program->state_count);
+    parts.deaths = (uint32_t *)(parts.holes + program->tensor_count + 2);
+    return parts;
 }
 
-uint64_t vm_footprint(const struct vm_program *program, uint32_t lanes, void *memory)
+uint64_t vm_footprint(const struct vm_program *program, uint32_t lanes, void *table)
 {
     ASSERT(lanes >= 1 && lanes <= VM_LANES_MAX);
-    const struct table table = table_parts(program, memory);
-    *table.vm = (struct vm){.slots = table.slots, .pairs = table.pairs, .lanes = lanes};
+    const struct parts parts = parts_of(program, table);
+    *parts.vm = (struct vm){.slots = parts.slots, .pairs = parts.pairs, .lanes = lanes};
     struct planner p = {
-        .program = program, .vm = table.vm, .heap = {.holes = table.holes}, .deaths = table.deaths};
+        .program = program, .vm = parts.vm, .heap = {.holes = parts.holes}, .deaths = parts.deaths};
     for (uint32_t i = 0; i < program->op_count; i++) {
-        table.deaths[i] = VM_NOWHERE;
+        parts.deaths[i] = VM_NOWHERE;
     }
     find_uses(&p);
-    table.vm->scratch_offset =
+    parts.vm->scratch_offset =
         heap_take(&p.heap, rounded((uint64_t)lanes * VM_PACK_FLOATS * sizeof(float)));
     place_states(&p);
     place_temps(&p);
-    table.vm->footprint = p.heap.peak;
+    parts.vm->footprint = p.heap.peak;
     return p.heap.peak;
 }

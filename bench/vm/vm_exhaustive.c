@@ -104,7 +104,8 @@ static uint64_t check_batch(const struct function *f, const struct vm_kernels *k
         in[i] = first + i;
     }
     if (kernels != NULL) {
-        kernels->ewise(f->ewise, out, in, in, in, BATCH);
+        const uint32_t *x[3] = {in, in, in};
+        kernels->ewise(f->ewise, out, x, BATCH);
     }
     for (uint32_t i = 0; i < count; i++) {
         const float x = vm_float(in[i]);

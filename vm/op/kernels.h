@@ -43,10 +43,9 @@ enum {
 };
 
 struct vm_kernels {
-    /* One EWISE instruction over count elements (not CONST, ROWIDX, COLIDX).  Operands and
-     * out are VM_ALIGN-aligned and may be equal; not otherwise overlapping. */
-    void (*ewise)(uint8_t op, uint32_t *out, const uint32_t *a, const uint32_t *b,
-                  const uint32_t *c, size_t count);
+    /* One EWISE instruction over count elements (not CONST, ROWIDX, COLIDX) of x[0], x[1], x[2].
+     * Operands and out are VM_ALIGN-aligned and may be equal; not otherwise overlapping. */
+    void (*ewise)(uint8_t op, uint32_t *out, const uint32_t *const x[3], size_t count);
     /* out = canonical x, any count and alignment; may be in place. */
     void (*canon)(float *out, const float *x, size_t count);
     void (*matmul)(const struct vm_matmul *m, float *scratch);

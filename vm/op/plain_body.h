@@ -75,42 +75,31 @@ TARGET static void ewise_function(uint8_t op, float *out, const float *a, size_t
 }
 
 /* Instructions on bits and integers, and those with three operands. */
-TARGET static void ewise_word(uint8_t op, uint32_t *out, const uint32_t *a, const uint32_t *b,
-                              const uint32_t *c, size_t count)
+TARGET static uint32_t ewise_word(uint8_t op, uint32_t a, uint32_t b, uint32_t c)
 {
-    for (size_t i = 0; i < count; i++) {
-        switch (op) {
-        case VM_E_FMA:
-            out[i] = vm_bits(FMA(vm_float(a[i]), vm_float(b[i]), vm_float(c[i])));
-            break;
-        case VM_E_ABS:
-            out[i] = a[i] & 0x7FFFFFFFu;
-            break;
-        case VM_E_NEG:
-            out[i] = a[i] ^ 0x80000000u;
-            break;
-        case VM_E_SEL:
-            out[i] = vm_float(a[i]) > 0.0F ? b[i] : c[i];
-            break;
-        case VM_E_I2F:
-            out[i] = vm_bits((float)(int32_t)a[i]);
-            break;
-        case VM_E_F2I:
-            out[i] = (uint32_t)vm_f2i(vm_float(a[i]));
-            break;
-        default:
-            out[i] = vm_bits((float)(a[i] >> 8) * 0x1p-24F);
-            break;
-        }
+    switch (op) {
+    case VM_E_FMA:
+        return vm_bits(FMA(vm_float(a), vm_float(b), vm_float(c)));
+    case VM_E_ABS:
+        return a & 0x7FFFFFFFu;
+    case VM_E_NEG:
+        return a ^ 0x80000000u;
+    case VM_E_SEL:
+        return vm_float(a) > 0.0F ? b : c;
+    case VM_E_I2F:
+        return vm_bits((float)(int32_t)a);
+    case VM_E_F2I:
+        return (uint32_t)vm_f2i(vm_float(a));
+    default:
+        return vm_bits((float)(a >> 8) * 0x1p-24F);
     }
 }
 
-TARGET static void ewise(uint8_t op, uint32_t *out, const uint32_t *a, const uint32_t *b,
-                         const uint32_t *c, size_t count)
+TARGET static void ewise(uint8_t op, uint32_t *out, const uint32_t *const x[3], size_t count)
 {
     float *y = (float *)(void *)out;
-    const float *x0 = (const float *)(const void *)a;
-    const float *x1 = (const float *)(const void *)b;
+    const float *a = (const float *)(const void *)x[0];
+    const float *b = (const float *)(const void *)x[1];
     switch (op) {
     case VM_E_ADD:
     case VM_E_SUB:
@@ -121,17 +110,19 @@ TARGET static void ewise(uint8_t op, uint32_t *out, const uint32_t *a, const uin
     case VM_E_GT:
     case VM_E_GE:
     case VM_E_EQ:
-        ewise_arithmetic(op, y, x0, x1, count);
+        ewise_arithmetic(op, y, a, b, count);
         break;
     case VM_E_SQRT:
     case VM_E_EXP:
     case VM_E_LOG:
     case VM_E_TANH:
     case VM_E_RINT:
-        ewise_function(op, y, x0, count);
+        ewise_function(op, y, a, count);
         break;
     default:
-        ewise_word(op, out, a, b, c, count);
+        for (size_t i = 0; i < count; i++) {
+            out[i] = ewise_word(op, x[0][i], x[1][i], x[2][i]);
+        }
         break;
     }
 }
@@ -143,23 +134,28 @@ TARGET static void canon(float *out, const float *x, size_t count)
     }
 }
 
-/* N6.  The accumulators of a row live in C: storing a float loses nothing. */
-TARGET static void matmul(const struct vm_matmul *m, float *scratch)
+/* N6 for one row.  The accumulators live in C: storing a float loses nothing. */
+TARGET static void chain(const struct vm_matmul *m, size_t i)
 {
-    (void)scratch;
-    for (size_t i = 0; i < m->rows; i++) {
-        float *c = m->c + i * m->c_row;
+    float *c = m->c + i * m->c_row;
+    for (size_t j = 0; j < m->cols; j++) {
+        c[j] = 0.0F;
+    }
+    for (size_t k = 0; k < m->inner; k++) {
+        const float a = m->a[i * m->a_row + k * m->a_col];
+        const float *b = m->b + k * m->b_row;
         for (size_t j = 0; j < m->cols; j++) {
-            c[j] = 0.0F;
+            c[j] = FMA(a, b[j * m->b_col], c[j]);
         }
-        for (size_t k = 0; k < m->inner; k++) {
-            const float a = m->a[i * m->a_row + k * m->a_col];
-            const float *b = m->b + k * m->b_row;
-            for (size_t j = 0; j < m->cols; j++) {
-                c[j] = FMA(a, b[j * m->b_col], c[j]);
-            }
-        }
-        canon(c, c, m->cols);
+    }
+    canon(c, c, m->cols);
+}
+
+static void matmul(const struct vm_matmul *m, float *scratch)
+{
+    scratch[0] = 0.0F; /* the panels of the fast kernels; not needed here */
+    for (size_t i = 0; i < m->rows; i++) {
+        chain(m, i);
     }
 }
 

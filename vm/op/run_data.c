@@ -169,7 +169,7 @@ enum vm_trap vm_run_agg(const struct vm_frame *frame)
         for (int i = first; i < frame->op->in_count; i += 2) {
             int8_t q[VM_LEAF_ELEMENTS];
             const uint8_t shift = ((const uint8_t *)frame->x[i + 1])[leaf];
-            const uint32_t weight = load_le32(frame->op->attrs + 4 * (i / 2));
+            const uint32_t weight = load_le32(frame->op->attrs + (size_t)(i / 2) * 4);
             (void)vm_leaf_load(frame->in[i], frame->x[i], (uint32_t)leaf, (uint8_t *)q);
             trap = vm_agg_leaf(acc, q, shift, weight) ? trap : VM_TRAP_RANGE;
         }

@@ -117,10 +117,11 @@ static void run_instruction(struct chunk *c, const struct vm_instruction *in)
     case VM_E_COLIDX:
         load_colidx(c, out);
         break;
-    default:
-        c->frame->kernels->ewise(in->op, out, c->reg[in->a], c->reg[in->b], c->reg[in->c],
-                                 (c->count + VM_WIDTH - 1) / VM_WIDTH * VM_WIDTH);
+    default: {
+        const uint32_t *x[3] = {c->reg[in->a], c->reg[in->b], c->reg[in->c]};
+        c->frame->kernels->ewise(in->op, out, x, (c->count + VM_WIDTH - 1) / VM_WIDTH * VM_WIDTH);
         break;
+    }
     }
     c->reg[in->dst] = out;
 }

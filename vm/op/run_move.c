@@ -105,16 +105,17 @@ struct box {
 
 static void copy_box(const struct box *box)
 {
-    for (size_t i = 0; i < box->counts[0]; i++) {
-        for (size_t j = 0; j < box->counts[1]; j++) {
-            for (size_t k = 0; k < box->counts[2]; k++) {
-                memcpy(box->to + i * box->to_strides[0] + j * box->to_strides[1] +
-                           k * box->to_strides[2],
-                       box->from + i * box->from_strides[0] + j * box->from_strides[1] +
-                           k * box->from_strides[2],
-                       box->run);
-            }
+    const size_t runs = box->counts[0] * box->counts[1] * box->counts[2];
+    for (size_t n = 0; n < runs; n++) {
+        const size_t at[3] = {n / box->counts[2] / box->counts[1],
+                              n / box->counts[2] % box->counts[1], n % box->counts[2]};
+        const uint8_t *from = box->from;
+        uint8_t *to = box->to;
+        for (int d = 0; d < VM_RANK_MAX - 1; d++) {
+            from += at[d] * box->from_strides[d];
+            to += at[d] * box->to_strides[d];
         }
+        memcpy(to, from, box->run);
     }
 }
 
@@ -160,8 +161,8 @@ enum vm_trap vm_run_slice(const struct vm_frame *frame)
         return VM_TRAP_NONE;
     }
     uint32_t start[VM_RANK_MAX];
-    for (int i = 0; i < VM_RANK_MAX; i++) {
-        start[i] = load_le32(frame->op->attrs + 4 * i);
+    for (size_t i = 0; i < VM_RANK_MAX; i++) {
+        start[i] = load_le32(frame->op->attrs + (size_t)4 * i);
     }
     size_t offset = 0;
     struct box box = box_of(frame->in[0], frame->out[0], start, &offset);

@@ -13,106 +13,106 @@
  * the same rounded results (vm_exhaustive checks each). */
 TARGET static inline vd exp_minus_1(vd x, vd *scale)
 {
-    const vd shifted = vd_fma(x, vd_all(VM_LOG2E), vd_all(VM_SHIFTER));
-    const vd n = vd_sub(shifted, vd_all(VM_SHIFTER));
-    const vd r = vd_nma(n, vd_all(VM_LN2_LOW), vd_nma(n, vd_all(VM_LN2_HIGH), x));
-    vd p = vd_all(VM_EXP_C9);
-    p = vd_fma(p, r, vd_all(VM_EXP_C8));
-    p = vd_fma(p, r, vd_all(VM_EXP_C7));
-    p = vd_fma(p, r, vd_all(VM_EXP_C6));
-    p = vd_fma(p, r, vd_all(VM_EXP_C5));
-    p = vd_fma(p, r, vd_all(VM_EXP_C4));
-    p = vd_fma(p, r, vd_all(VM_EXP_C3));
-    p = vd_fma(p, r, vd_all(VM_EXP_C2));
-    p = vd_fma(p, r, vd_all(VM_EXP_C1));
-    p = vd_fma(p, r, vd_all(VM_EXP_C0));
-    *scale = vd_scale(shifted);
-    return vd_fma(vd_mul(r, r), p, r);
+    const vd shifted = VD_FMA(x, VD_ALL(VM_LOG2E), VD_ALL(VM_SHIFTER));
+    const vd n = VD_SUB(shifted, VD_ALL(VM_SHIFTER));
+    const vd r = VD_NMA(n, VD_ALL(VM_LN2_LOW), VD_NMA(n, VD_ALL(VM_LN2_HIGH), x));
+    vd p = VD_ALL(VM_EXP_C9);
+    p = VD_FMA(p, r, VD_ALL(VM_EXP_C8));
+    p = VD_FMA(p, r, VD_ALL(VM_EXP_C7));
+    p = VD_FMA(p, r, VD_ALL(VM_EXP_C6));
+    p = VD_FMA(p, r, VD_ALL(VM_EXP_C5));
+    p = VD_FMA(p, r, VD_ALL(VM_EXP_C4));
+    p = VD_FMA(p, r, VD_ALL(VM_EXP_C3));
+    p = VD_FMA(p, r, VD_ALL(VM_EXP_C2));
+    p = VD_FMA(p, r, VD_ALL(VM_EXP_C1));
+    p = VD_FMA(p, r, VD_ALL(VM_EXP_C0));
+    *scale = VD_SCALE(shifted);
+    return VD_FMA(VD_MUL(r, r), p, r);
 }
 
 /* min and max give their second operand if one is a NaN, so a NaN stays one. */
 TARGET static inline vd exp_double(vd x)
 {
     vd scale;
-    const vd e = exp_minus_1(vd_max(vd_all(VM_EXP_LOW), vd_min(vd_all(VM_EXP_HIGH), x)), &scale);
-    return vd_fma(scale, e, scale);
+    const vd e = exp_minus_1(VD_MAX(VD_ALL(VM_EXP_LOW), VD_MIN(VD_ALL(VM_EXP_HIGH), x)), &scale);
+    return VD_FMA(scale, e, scale);
 }
 
 TARGET static inline vf vf_exp(vf x)
 {
-    return vf_join(exp_double(vd_low(x)), exp_double(vd_high(x)));
+    return VF_JOIN(exp_double(VD_LOW(x)), exp_double(VD_HIGH(x)));
 }
 
 TARGET static inline vd tanh_double(vd a)
 {
     vd scale;
-    const vd x = vd_min(vd_all(VM_TANH_HIGH), a);
-    const vd e = exp_minus_1(vd_add(x, x), &scale);
-    const vd expm1 = vd_fma(scale, e, vd_sub(scale, vd_all(1.0)));
-    return vd_div(expm1, vd_add(expm1, vd_all(2.0)));
+    const vd x = VD_MIN(VD_ALL(VM_TANH_HIGH), a);
+    const vd e = exp_minus_1(VD_ADD(x, x), &scale);
+    const vd expm1 = VD_FMA(scale, e, VD_SUB(scale, VD_ALL(1.0)));
+    return VD_DIV(expm1, VD_ADD(expm1, VD_ALL(2.0)));
 }
 
 TARGET static inline vf vf_tanh(vf x)
 {
-    const vf a = vf_and(x, 0x7FFFFFFF);
-    const vf t = vf_join(tanh_double(vd_low(a)), tanh_double(vd_high(a)));
-    return vf_or(vf_and(t, 0x7FFFFFFF), vf_and(x, 0x80000000));
+    const vf a = VF_AND(x, 0x7FFFFFFF);
+    const vf t = VF_JOIN(tanh_double(VD_LOW(a)), tanh_double(VD_HIGH(a)));
+    return VF_OR(VF_AND(t, 0x7FFFFFFF), VF_AND(x, 0x80000000));
 }
 
 TARGET static inline vf vf_canon(vf x)
 {
-    return vf_if_nan(x, vf_of_bits(vf_bits(vf_all(vm_float(VM_NAN_BITS)))), x);
+    return VF_IF_NAN(x, VF_OF_BITS(VF_BITS(VF_ALL(vm_float(VM_NAN_BITS)))), x);
 }
 
 /* result is an expression of x, y, z: vectors of the operands. */
 #define EACH1(result)                                                                              \
     for (size_t i = 0; i < count; i += WIDTH) {                                                    \
-        const vf x = vf_load(a + i);                                                               \
-        vf_store(out + i, result);                                                                 \
+        const vf x = VF_LOAD(a + i);                                                               \
+        VF_STORE(out + i, result);                                                                 \
     }
 #define EACH2(result)                                                                              \
     for (size_t i = 0; i < count; i += WIDTH) {                                                    \
-        const vf x = vf_load(a + i);                                                               \
-        const vf y = vf_load(b + i);                                                               \
-        vf_store(out + i, result);                                                                 \
+        const vf x = VF_LOAD(a + i);                                                               \
+        const vf y = VF_LOAD(b + i);                                                               \
+        VF_STORE(out + i, result);                                                                 \
     }
 #define EACH3(result)                                                                              \
     for (size_t i = 0; i < count; i += WIDTH) {                                                    \
-        const vf x = vf_load(a + i);                                                               \
-        const vf y = vf_load(b + i);                                                               \
-        const vf z = vf_load(c + i);                                                               \
-        vf_store(out + i, result);                                                                 \
+        const vf x = VF_LOAD(a + i);                                                               \
+        const vf y = VF_LOAD(b + i);                                                               \
+        const vf z = VF_LOAD(c + i);                                                               \
+        VF_STORE(out + i, result);                                                                 \
     }
 
 TARGET static void ewise_two(uint8_t op, float *out, const float *a, const float *b, size_t count)
 {
     switch (op) {
     case VM_E_ADD:
-        EACH2(vf_add(x, y))
+        EACH2(VF_ADD(x, y))
         break;
     case VM_E_SUB:
-        EACH2(vf_sub(x, y))
+        EACH2(VF_SUB(x, y))
         break;
     case VM_E_MUL:
-        EACH2(vf_mul(x, y))
+        EACH2(VF_MUL(x, y))
         break;
     case VM_E_DIV:
-        EACH2(vf_div(x, y))
+        EACH2(VF_DIV(x, y))
         break;
     case VM_E_MAX:
-        EACH2(vf_max(x, y))
+        EACH2(VF_MAX(x, y))
         break;
     case VM_E_MIN:
-        EACH2(vf_min(x, y))
+        EACH2(VF_MIN(x, y))
         break;
     case VM_E_GT:
-        EACH2(vf_gt(x, y))
+        EACH2(VF_GT(x, y))
         break;
     case VM_E_GE:
-        EACH2(vf_ge(x, y))
+        EACH2(VF_GE(x, y))
         break;
     default:
-        EACH2(vf_eq(x, y))
+        EACH2(VF_EQ(x, y))
         break;
     }
 }
@@ -121,7 +121,7 @@ TARGET static void ewise_one(uint8_t op, float *out, const float *a, size_t coun
 {
     switch (op) {
     case VM_E_SQRT:
-        EACH1(vf_sqrt(x))
+        EACH1(VF_SQRT(x))
         break;
     case VM_E_EXP:
         EACH1(vf_exp(x))
@@ -130,22 +130,22 @@ TARGET static void ewise_one(uint8_t op, float *out, const float *a, size_t coun
         EACH1(vf_tanh(x))
         break;
     case VM_E_ABS:
-        EACH1(vf_and(x, 0x7FFFFFFF))
+        EACH1(VF_AND(x, 0x7FFFFFFF))
         break;
     case VM_E_NEG:
-        EACH1(vf_flip(x, 0x80000000))
+        EACH1(VF_FLIP(x, 0x80000000))
         break;
     case VM_E_RINT:
-        EACH1(vf_rint(x))
+        EACH1(VF_RINT(x))
         break;
     case VM_E_I2F:
-        EACH1(vi_to_f(vf_bits(x)))
+        EACH1(VI_TO_F(VF_BITS(x)))
         break;
     case VM_E_F2I:
-        EACH1(vf_of_bits(vf_to_i(x)))
+        EACH1(VF_OF_BITS(vf_to_i(x)))
         break;
     default:
-        EACH1(vf_mul(vi_to_f(vi_shift_right(vf_bits(x))), vf_all(0x1p-24F)))
+        EACH1(VF_MUL(VI_TO_F(VI_SHIFT_RIGHT(VF_BITS(x))), VF_ALL(0x1p-24F)))
         break;
     }
 }
@@ -156,9 +156,9 @@ TARGET static void ewise_three(uint8_t op, float *out, const float *const in[3],
     const float *b = in[1];
     const float *c = in[2];
     if (op == VM_E_FMA) {
-        EACH3(vf_fma(x, y, z))
+        EACH3(VF_FMA(x, y, z))
     } else {
-        EACH3(vf_select(x, y, z))
+        EACH3(VF_SELECT(x, y, z))
     }
 }
 
@@ -169,12 +169,11 @@ static void ewise_log(float *out, const float *a, size_t count)
     }
 }
 
-static void ewise(uint8_t op, uint32_t *out, const uint32_t *a, const uint32_t *b,
-                  const uint32_t *c, size_t count)
+static void ewise(uint8_t op, uint32_t *out, const uint32_t *const in[3], size_t count)
 {
     float *y = (float *)(void *)out;
-    const float *x[3] = {(const float *)(const void *)a, (const float *)(const void *)b,
-                         (const float *)(const void *)c};
+    const float *x[3] = {(const float *)(const void *)in[0], (const float *)(const void *)in[1],
+                         (const float *)(const void *)in[2]};
     switch (op) {
     case VM_E_FMA:
     case VM_E_SEL:
@@ -204,7 +203,7 @@ TARGET static void canon(float *out, const float *x, size_t count)
 {
     size_t i = 0;
     for (; i + WIDTH <= count; i += WIDTH) {
-        vf_store(out + i, vf_canon(vf_load(x + i)));
+        VF_STORE(out + i, vf_canon(VF_LOAD(x + i)));
     }
     for (; i < count; i++) {
         out[i] = vm_canon(x[i]);

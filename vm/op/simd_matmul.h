@@ -145,20 +145,26 @@ TARGET static void block_run(const struct block *block)
     }
 }
 
+/* All rows of one block of columns and k. */
+TARGET static void strip_run(struct block *block)
+{
+    pack_b_block(block);
+    for (block->row = 0; block->row < block->m->rows; block->row += VM_PACK_ROWS) {
+        block->rows = at_most(VM_PACK_ROWS, block->m->rows - block->row);
+        block_run(block);
+    }
+}
+
 TARGET static void matmul(const struct vm_matmul *m, float *scratch)
 {
     struct block block = {.m = m, .b = scratch};
     block.pack_b = m->b_col != 1 || m->rows > DIRECT_ROWS_MAX;
-    block.a = m->cols > DIRECT_COLS_MAX ? scratch + VM_PACK_K * VM_PACK_COLS : NULL;
+    block.a = m->cols > DIRECT_COLS_MAX ? scratch + (size_t)VM_PACK_K * VM_PACK_COLS : NULL;
     for (block.col = 0; block.col < m->cols; block.col += VM_PACK_COLS) {
         block.cols = at_most(VM_PACK_COLS, m->cols - block.col);
         for (block.k = 0; block.k < m->inner; block.k += VM_PACK_K) {
             block.inner = at_most(VM_PACK_K, m->inner - block.k);
-            pack_b_block(&block);
-            for (block.row = 0; block.row < m->rows; block.row += VM_PACK_ROWS) {
-                block.rows = at_most(VM_PACK_ROWS, m->rows - block.row);
-                block_run(&block);
-            }
+            strip_run(&block);
         }
     }
 }

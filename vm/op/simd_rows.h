@@ -6,7 +6,10 @@
 #include "vm/num/num.h"
 #include "vm/op/simd_ewise.h"
 
-enum { LANES = VM_WIDTH / WIDTH }; /* vectors that hold the sixteen lanes */
+enum {
+    LANES = VM_WIDTH / WIDTH, /* vectors that hold the sixteen lanes */
+    STRIP = 2 * WIDTH,        /* columns that COLSUM carries at a time */
+};
 
 /* The last cols % 16 columns go to the first lanes, in scalars: padding would be harmless for
  * sums (L3) but not for fma (L2). */
@@ -20,27 +23,32 @@ static float fold_rest(float lanes[VM_WIDTH])
     return vm_canon(lanes[0]);
 }
 
+/* One row of RSUM16: the lanes before folding. */
+TARGET static inline void sum_lanes(const float *x, size_t cols, float lanes[VM_WIDTH])
+{
+    const size_t whole = cols - cols % VM_WIDTH;
+    vf acc[LANES];
+    for (size_t l = 0; l < LANES; l++) {
+        acc[l] = VF_ALL(0.0F);
+    }
+    for (size_t j = 0; j < whole; j += VM_WIDTH) {
+        for (size_t l = 0; l < LANES; l++) {
+            acc[l] = VF_ADD(acc[l], VF_LOAD(x + j + l * WIDTH));
+        }
+    }
+    for (size_t l = 0; l < LANES; l++) {
+        VF_STORE(lanes + l * WIDTH, acc[l]);
+    }
+    for (size_t j = whole; j < cols; j++) {
+        lanes[j - whole] += x[j];
+    }
+}
+
 TARGET static void rowsum(const struct vm_matrix *m, float *out)
 {
-    const size_t whole = m->cols - m->cols % VM_WIDTH;
     for (size_t i = 0; i < m->rows; i++) {
-        const float *row = m->x + i * m->stride;
-        vf acc[LANES];
         float lanes[VM_WIDTH];
-        for (size_t l = 0; l < LANES; l++) {
-            acc[l] = vf_all(0.0F);
-        }
-        for (size_t j = 0; j < whole; j += VM_WIDTH) {
-            for (size_t l = 0; l < LANES; l++) {
-                acc[l] = vf_add(acc[l], vf_load(row + j + l * WIDTH));
-            }
-        }
-        for (size_t l = 0; l < LANES; l++) {
-            vf_store(lanes + l * WIDTH, acc[l]);
-        }
-        for (size_t j = whole; j < m->cols; j++) {
-            lanes[j - whole] += row[j];
-        }
+        sum_lanes(m->x + i * m->stride, m->cols, lanes);
         out[i] = fold_rest(lanes);
     }
 }
@@ -52,16 +60,16 @@ TARGET static inline void dot_lanes(const float *x, const float *y, size_t cols,
     const size_t whole = cols - cols % VM_WIDTH;
     vf acc[LANES];
     for (size_t l = 0; l < LANES; l++) {
-        acc[l] = vf_all(0.0F);
+        acc[l] = VF_ALL(0.0F);
     }
     for (size_t j = 0; j < whole; j += VM_WIDTH) {
         for (size_t l = 0; l < LANES; l++) {
             const size_t at = j + l * WIDTH;
-            acc[l] = vf_fma(vf_load(x + at), vf_load(y + at), acc[l]);
+            acc[l] = VF_FMA(VF_LOAD(x + at), VF_LOAD(y + at), acc[l]);
         }
     }
     for (size_t l = 0; l < LANES; l++) {
-        vf_store(lanes + l * WIDTH, acc[l]);
+        VF_STORE(lanes + l * WIDTH, acc[l]);
     }
     for (size_t j = whole; j < cols; j++) {
         lanes[j - whole] = __builtin_fmaf(x[j], y[j], lanes[j - whole]);
@@ -92,12 +100,12 @@ TARGET static void rowmax(const struct vm_matrix *m, float *out)
     const size_t whole = m->cols - m->cols % WIDTH;
     for (size_t i = 0; i < m->rows; i++) {
         const float *row = m->x + i * m->stride;
-        vf acc = vf_all(vm_float(0xFF800000u));
+        vf acc = VF_ALL(vm_float(0xFF800000u));
         float lanes[WIDTH];
         for (size_t j = 0; j < whole; j += WIDTH) {
-            acc = vf_max(vf_load(row + j), acc);
+            acc = VF_MAX(VF_LOAD(row + j), acc);
         }
-        vf_store(lanes, acc);
+        VF_STORE(lanes, acc);
         float best = lanes[0];
         for (size_t l = 1; l < WIDTH; l++) {
             best = lanes[l] > best ? lanes[l] : best;
@@ -112,16 +120,16 @@ TARGET static void rowmax(const struct vm_matrix *m, float *out)
 TARGET static void colsum(const struct vm_matrix *m, float *out)
 {
     size_t j = 0;
-    for (; j + 2 * WIDTH <= m->cols; j += 2 * WIDTH) {
-        vf low = vf_all(0.0F);
-        vf high = vf_all(0.0F);
+    for (; j + STRIP <= m->cols; j += STRIP) {
+        vf low = VF_ALL(0.0F);
+        vf high = VF_ALL(0.0F);
         for (size_t i = 0; i < m->rows; i++) {
             const float *x = m->x + i * m->stride + j;
-            low = vf_add(low, vf_load(x));
-            high = vf_add(high, vf_load(x + WIDTH));
+            low = VF_ADD(low, VF_LOAD(x));
+            high = VF_ADD(high, VF_LOAD(x + WIDTH));
         }
-        vf_store(out + j, vf_canon(low));
-        vf_store(out + j + WIDTH, vf_canon(high));
+        VF_STORE(out + j, vf_canon(low));
+        VF_STORE(out + j + WIDTH, vf_canon(high));
     }
     for (; j < m->cols; j++) {
         float acc = 0.0F;

@@ -29,22 +29,18 @@ struct tile {
     X(6, a6, 0) X(7, a6, 1) X(8, a6, 2) X(9, a9, 0) X(10, a9, 1) X(11, a9, 2)
 /* clang-format on */
 #define TILE_DECLARE(i, base, times)                                                               \
-    vf low##i = vf_all(0.0F);                                                                      \
-    vf high##i = vf_all(0.0F);
+    vf low##i = VF_ALL(0.0F);                                                                      \
+    vf high##i = VF_ALL(0.0F);
 #define TILE_LOAD(i, base, times)                                                                  \
     if (rows > (i)) {                                                                              \
-        low##i = vf_load(t->c + (i)*t->c_row);                                                     \
-        if (wide) {                                                                                \
-            high##i = vf_load(t->c + (i)*t->c_row + WIDTH);                                        \
-        }                                                                                          \
+        low##i = VF_LOAD(t->c + (i)*t->c_row);                                                     \
+        high##i = wide ? VF_LOAD(t->c + (i)*t->c_row + WIDTH) : high##i;                           \
     }
 #define TILE_STEP(i, base, times)                                                                  \
     if (rows > (i)) {                                                                              \
-        const vf x = vf_all((base)[(times)*t->a_row]);                                             \
-        low##i = vf_fma(x, b_low, low##i);                                                         \
-        if (wide) {                                                                                \
-            high##i = vf_fma(x, b_high, high##i);                                                  \
-        }                                                                                          \
+        const vf x = VF_ALL((base)[(times)*t->a_row]);                                             \
+        low##i = VF_FMA(x, b_low, low##i);                                                         \
+        high##i = wide ? VF_FMA(x, b_high, high##i) : high##i;                                     \
     }
 #define TILE_CANON(i, base, times)                                                                 \
     if (rows > (i)) {                                                                              \
@@ -53,9 +49,9 @@ struct tile {
     }
 #define TILE_STORE(i, base, times)                                                                 \
     if (rows > (i)) {                                                                              \
-        vf_store(t->c + (i)*t->c_row, low##i);                                                     \
+        VF_STORE(t->c + (i)*t->c_row, low##i);                                                     \
         if (wide) {                                                                                \
-            vf_store(t->c + (i)*t->c_row + WIDTH, high##i);                                        \
+            VF_STORE(t->c + (i)*t->c_row + WIDTH, high##i);                                        \
         }                                                                                          \
     }
 
@@ -73,8 +69,8 @@ TARGET static inline __attribute__((always_inline)) void tile_run(const struct t
     const float *a9 = a0 + 9 * t->a_row;
     const float *b = t->b;
     for (size_t k = 0; k < t->inner; k++) {
-        const vf b_low = vf_load(b);
-        const vf b_high = wide ? vf_load(b + WIDTH) : b_low;
+        const vf b_low = VF_LOAD(b);
+        const vf b_high = wide ? VF_LOAD(b + WIDTH) : b_low;
         TILE_EACH(TILE_STEP)
         a0 += t->a_col;
         a3 += t->a_col;

@@ -13,7 +13,7 @@ static bool tensor_fits(const struct vm_tensor *tensor)
         return false;
     }
     uint64_t elements = 1;
-    for (uint8_t i = 0; i < VM_RANK_MAX; i++) {
+    for (int i = 0; i < VM_RANK_MAX; i++) {
         const uint32_t dim = tensor->dims[i];
         if (dim == 0 || dim > TENSOR_ELEMENTS_MAX || (i >= tensor->rank && dim != 1)) {
             return false;
@@ -120,6 +120,7 @@ static enum vm_verdict check_ops(const struct vm_program *program, uint8_t *writ
                                  struct vm_cost *cost, uint32_t *where)
 {
     struct walk walk = {.program = program, .written = written};
+    memset(written, 0, program->tensor_count);
     for (uint32_t i = 0; i < program->op_count; i++) {
         *where = i;
         const enum vm_verdict verdict = check_one(&walk, &program->ops[i], cost);
@@ -182,7 +183,6 @@ enum vm_verdict vm_program_check(const struct vm_program *program, uint8_t *writ
     }
     enum vm_verdict verdict = check_tensors(program, &sum, where);
     if (verdict == VM_OK) {
-        memset(written, 0, program->tensor_count);
         verdict = check_ops(program, written, &sum, where);
     }
     if (verdict == VM_OK) {

@@ -101,7 +101,7 @@ static enum vm_verdict check_slice(const struct vm_view *v)
     if (x->rank != y->rank) {
         return VM_BAD_SHAPE;
     }
-    for (int i = 0; i < VM_RANK_MAX; i++) {
+    for (size_t i = 0; i < VM_RANK_MAX; i++) {
         const uint32_t start = load_le32(v->op->attrs + 4 * i);
         if (start >= x->dims[i] || x->dims[i] - start < y->dims[i]) {
             return VM_BAD_SHAPE;
@@ -224,7 +224,7 @@ static enum vm_verdict check_agg(const struct vm_view *v)
     uint64_t weights = 0;
     for (int i = 0; i < count; i++) {
         const struct vm_tensor *q = v->in[first + 2 * i];
-        const uint32_t weight = load_le32(v->op->attrs + 4 * i);
+        const uint32_t weight = load_le32(v->op->attrs + (size_t)i * 4);
         weights += weight;
         if (weight == 0) {
             return VM_BAD_ATTR;

@@ -18,7 +18,7 @@ void vm_tensor_record(const struct vm_tensor *tensor, uint8_t out[VM_TENSOR_SIZE
     out[1] = tensor->rank;
     out[2] = tensor->kind;
     out[3] = tensor->flags;
-    for (int i = 0; i < VM_RANK_MAX; i++) {
+    for (size_t i = 0; i < VM_RANK_MAX; i++) {
         store_le32(out + 4 + 4 * i, tensor->dims[i]);
     }
     memcpy(out + 20, tensor->const_root.bytes, HASH_SIZE);
@@ -99,7 +99,7 @@ static void read_tensor(const uint8_t *in, struct vm_tensor *out)
     out->rank = in[1];
     out->kind = in[2];
     out->flags = in[3];
-    for (int i = 0; i < VM_RANK_MAX; i++) {
+    for (size_t i = 0; i < VM_RANK_MAX; i++) {
         out->dims[i] = load_le32(in + 4 + 4 * i);
     }
     memcpy(out->const_root.bytes, in + 20, HASH_SIZE);

@@ -106,7 +106,7 @@ size_t vm_leaf_load(const struct vm_tensor *tensor, const void *data, uint32_t l
     if ((size_t)place.rows * place.run < VM_LEAF_ELEMENTS) {
         memset(out, 0, VM_LEAF_ELEMENTS * size);
     }
-    for (uint32_t row = 0; row < place.rows; row++) {
+    for (size_t row = 0; row < place.rows; row++) {
         memcpy(out + row * VM_TILE * size, from + row * place.stride * size, place.run * size);
     }
     return VM_LEAF_ELEMENTS * size;
@@ -117,7 +117,7 @@ void vm_leaf_store(const struct vm_tensor *tensor, void *data, uint32_t leaf, co
     const struct place place = leaf_place(tensor, leaf);
     const size_t size = vm_dtype_size(tensor->dtype);
     uint8_t *to = (uint8_t *)data + place.first * size;
-    for (uint32_t row = 0; row < place.rows; row++) {
+    for (size_t row = 0; row < place.rows; row++) {
         memcpy(to + row * place.stride * size, in + row * VM_TILE * size, place.run * size);
     }
 }
@@ -201,7 +201,7 @@ void vm_tensor_root(const struct vm_tensor *tensor, const void *data, const stru
     struct hash root;
     vm_tree_root(&tree, &root);
     uint8_t head[3 + 4 * VM_RANK_MAX] = {DOMAIN_TENSOR, tensor->dtype, tensor->rank};
-    for (int i = 0; i < VM_RANK_MAX; i++) {
+    for (size_t i = 0; i < VM_RANK_MAX; i++) {
         store_le32(head + 3 + 4 * i, tensor->dims[i]);
     }
     const struct bytes parts[2] = {bytes_of(head, sizeof head), bytes_of(root.bytes, HASH_SIZE)};

@@ -105,10 +105,10 @@ static void test_ewise(void **state)
         }
         uint32_t *want = (uint32_t *)(void *)buffers[3];
         uint32_t *got = (uint32_t *)(void *)buffers[4];
-        vm_kernels_plain.ewise(op, want, x[0], x[1], x[2], count);
+        vm_kernels_plain.ewise(op, want, x, count);
         vm_kernels_plain.canon(buffers[3], buffers[3], count);
         for (int k = 0; k < kind_count; k++) {
-            vm_kernels(kinds[k])->ewise(op, got, x[0], x[1], x[2], count);
+            vm_kernels(kinds[k])->ewise(op, got, x, count);
             vm_kernels(kinds[k])->canon(buffers[4], buffers[4], count);
             check_same(buffers[3], buffers[4], count);
         }
@@ -123,14 +123,15 @@ static void test_functions(void **state)
     static const uint32_t starts[] = {0x3f000000, 0xbf000000, 0x42a00000, 0xc2c00000, 0x3c000000};
     const size_t count = 1 << 14;
     uint32_t *x = (uint32_t *)(void *)buffers[0];
+    const uint32_t *in[3] = {x, x, x};
     for (size_t s = 0; s < sizeof starts / sizeof starts[0]; s++) {
         for (size_t i = 0; i < count; i++) {
             x[i] = starts[s] + (uint32_t)i * 311;
         }
         for (int f = 0; f < 3; f++) {
-            vm_kernels_plain.ewise(ops[f], (uint32_t *)(void *)buffers[3], x, x, x, count);
+            vm_kernels_plain.ewise(ops[f], (uint32_t *)(void *)buffers[3], in, count);
             for (int k = 0; k < kind_count; k++) {
-                vm_kernels(kinds[k])->ewise(ops[f], (uint32_t *)(void *)buffers[4], x, x, x, count);
+                vm_kernels(kinds[k])->ewise(ops[f], (uint32_t *)(void *)buffers[4], in, count);
                 check_same(buffers[3], buffers[4], count);
             }
         }
