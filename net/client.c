@@ -152,6 +152,9 @@ bool net_client_open(const struct net_config *config, const struct net_peer *pee
     struct net_config own = *config;
     own.listen = NULL;
     bool ok = net_open(&own, &client->net, error);
+    if (ok) {
+        client->net->quiet = true;
+    }
     if (ok && !net_peer_add(client->net, &client->peer)) {
         ok = fail(client, EXIT_CODE_USAGE, "no address of a node (host:port)", error);
     }

@@ -33,7 +33,7 @@ static void dial_rest_locked(struct dial *dial, bool was_open)
 
 static void trouble_set_locked(struct dial *dial, enum net_reason reason)
 {
-    if (dial->trouble != reason && !dial->removed) {
+    if (dial->trouble != reason && !dial->removed && !dial->net->quiet) {
         log_line(LOG_ODD, "net", "cannot hold a session with %s: %s", dial->address,
                  net_reason_text(reason));
     }
@@ -83,11 +83,17 @@ static bool dialer_make(struct dial *dial)
     }
     char url[ENDPOINT_SIZE_MAX + 16];
     (void)snprintf(url, sizeof url, "tls+tcp://%s", dial->address);
-    if (nng_stream_dialer_alloc(&dial->dialer, url) != 0) {
-        dial->dialer = NULL;
+    nng_stream_dialer *dialer = NULL;
+    if (nng_stream_dialer_alloc(&dialer, url) != 0) {
         return false;
     }
-    return nng_stream_dialer_set_ptr(dial->dialer, NNG_OPT_TLS_CONFIG, dial->net->tls_client) == 0;
+    if (nng_stream_dialer_set_ptr(dialer, NNG_OPT_TLS_CONFIG, dial->net->tls_client) != 0 ||
+        nng_stream_dialer_set_bool(dialer, NNG_OPT_TCP_NODELAY, true) != 0) {
+        nng_stream_dialer_free(dialer);
+        return false;
+    }
+    dial->dialer = dialer;
+    return true;
 }
 
 void dial_start(struct dial *dial)

@@ -155,6 +155,9 @@ bool net_poll(struct net *net, struct net_event *out, uint32_t timeout_ms)
         return false;
     }
     *out = incoming->event;
+    if (out->bytes.size == 0) {
+        net_event_release(out); /* nothing that the caller could forget */
+    }
     return true;
 }
 

@@ -166,6 +166,7 @@ struct net_event {
  * lane first.  A session with NET_INBOX_MAX frames or NET_INBOX_SIZE_MAX bytes waiting is not
  * read from until they are taken; others are not affected. */
 MUST_USE bool net_poll(struct net *net, struct net_event *out, uint32_t timeout_ms);
+/* Ends the life of event->bytes; an event without bytes may be dropped as it is. */
 void net_event_release(struct net_event *event);
 
 /* An eventfd for poll(2), readable while an event waits.  Never read or close it. */

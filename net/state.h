@@ -124,7 +124,8 @@ struct net {
     nng_stream_listener *listener;
     nng_aio *accept_aio;
     pthread_t keeper;
-    bool kept; /* the keeper runs */
+    bool kept;  /* the keeper runs */
+    bool quiet; /* a client: it tells its caller, not the log */
 
     pthread_mutex_t lock;
     pthread_cond_t work_cond;  /* the keeper waits */

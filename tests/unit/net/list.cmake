@@ -5,3 +5,6 @@ unit_test(test_frame ${CMAKE_CURRENT_LIST_DIR}/test_frame.c ${net_support} NEEDS
 unit_test(test_hostile ${CMAKE_CURRENT_LIST_DIR}/test_hostile.c ${CMAKE_CURRENT_LIST_DIR}/raw.c
           ${net_support} NEEDS net)
 target_link_libraries(test_hostile PRIVATE vendor_nng)
+unit_test(test_net_client ${CMAKE_CURRENT_LIST_DIR}/test_client.c ${CMAKE_CURRENT_LIST_DIR}/raw.c
+          ${net_support} NEEDS net)
+target_link_libraries(test_net_client PRIVATE vendor_nng Threads::Threads)

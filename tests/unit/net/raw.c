@@ -21,6 +21,7 @@ void raw_dial(struct raw *raw, const char *address)
     assert_int_equal(nng_tls_config_auth_mode(tls, NNG_TLS_AUTH_MODE_NONE), 0);
     assert_int_equal(nng_stream_dialer_alloc(&dialer, url), 0);
     assert_int_equal(nng_stream_dialer_set_ptr(dialer, NNG_OPT_TLS_CONFIG, tls), 0);
+    assert_int_equal(nng_stream_dialer_set_bool(dialer, NNG_OPT_TCP_NODELAY, true), 0);
     assert_int_equal(nng_aio_alloc(&aio, NULL, NULL), 0);
     nng_aio_set_timeout(aio, PATIENCE_MS);
     nng_stream_dialer_dial(dialer, aio);

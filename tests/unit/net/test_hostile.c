@@ -166,18 +166,22 @@ static size_t seal(struct raw *raw, const char *text, uint8_t *out)
 
 enum attack { ATTACK_REPLAY, ATTACK_REORDER, ATTACK_TAMPER, ATTACK_LENGTH, ATTACK_FORM };
 
+/* All in one write: NNG may never end a write that meets a stream closed by the peer. */
 static enum net_reason attack_send(struct raw *raw, enum attack attack, uint8_t *first, size_t size)
 {
-    uint8_t other[64];
+    uint8_t both[128];
+    size_t second = 0;
     static const struct frame formless = {.kind = FRAME_DATA, .id = 7};
     switch (attack) {
     case ATTACK_REPLAY:
-        raw_send(raw, bytes_of(first, size));
-        raw_send(raw, bytes_of(first, size));
+        memcpy(both, first, size);
+        memcpy(both + size, first, size);
+        raw_send(raw, bytes_of(both, 2 * size));
         return NET_REASON_BAD_SEAL;
     case ATTACK_REORDER:
-        raw_send(raw, bytes_of(other, seal(raw, "second", other)));
-        raw_send(raw, bytes_of(first, size));
+        second = seal(raw, "second", both);
+        memcpy(both + second, first, size);
+        raw_send(raw, bytes_of(both, second + size));
         return NET_REASON_BAD_SEAL;
     case ATTACK_TAMPER:
         first[size - 20] ^= 1;
@@ -189,8 +193,8 @@ static enum net_reason attack_send(struct raw *raw, enum attack attack, uint8_t 
         return NET_REASON_FRAME_SIZE;
     case ATTACK_FORM:
         raw->session.sending.counter--;
-        assert_true(frame_seal(&raw->session.sending, &formless, other));
-        raw_send(raw, bytes_of(other, FRAME_OVERHEAD));
+        assert_true(frame_seal(&raw->session.sending, &formless, both));
+        raw_send(raw, bytes_of(both, FRAME_OVERHEAD));
         return NET_REASON_BAD_FRAME;
     }
     UNREACHABLE();
