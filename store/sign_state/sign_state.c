@@ -1,0 +1,254 @@
+#include "store/sign_state/sign_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/endian.h"
+#include "crypto/crypto.h"
+#include "store/journal/crc32c.h"
+#include "store/sign_state/ring.h"
+
+/* A slot, little-endian: magic 16 | sequence u64 | epoch u64 | floor u64 | chain id 32 |
+ * public key 33 | 64 entries of proposal 32, notarize 32, finalize 32, nullified u8 | zeros |
+ * CRC-32C u32 | digest 32.  CRC and digest cover everything before the CRC. */
+enum {
+    SLOT_SIZE = 8192,
+    SLOT_COUNT = 2,
+    KEY_OFFSET = 16 + 3 * 8 + HASH_SIZE,
+    ENTRIES_OFFSET = KEY_OFFSET + PUBLIC_KEY_SIZE,
+    ENTRY_SIZE = 3 * HASH_SIZE + 1,
+    COVERED_SIZE = SLOT_SIZE - 4 - HASH_SIZE,
+};
+STATIC_ASSERT((int)ENTRIES_OFFSET + (int)ENTRY_SIZE * (int)VIEW_WINDOW <= (int)COVERED_SIZE,
+              "a ring fits a slot");
+
+static const char file_name[] = "sign.state";
+static const uint8_t magic[16] = "gradus.sign/1";
+
+struct sign_state {
+    struct disk_port disk;
+    int file;
+    bool failed;
+    uint64_t sequence; /* of the newest slot, which is slot sequence mod 2 */
+    struct sign_identity identity;
+    struct ring ring;
+};
+
+static void slot_digest(const uint8_t *slot, struct hash *out)
+{
+    crypto_digest(TAG_SIGN_STATE, bytes_of(slot, COVERED_SIZE), out);
+}
+
+static void slot_write(const struct sign_state *state, uint8_t slot[SLOT_SIZE])
+{
+    memset(slot, 0, SLOT_SIZE);
+    memcpy(slot, magic, sizeof(magic));
+    store_le64(slot + 16, state->sequence);
+    store_le64(slot + 24, state->ring.epoch);
+    store_le64(slot + 32, state->ring.floor);
+    memcpy(slot + 40, state->identity.chain_id.bytes, HASH_SIZE);
+    memcpy(slot + KEY_OFFSET, state->identity.key.bytes, PUBLIC_KEY_SIZE);
+    for (size_t i = 0; i < VIEW_WINDOW; i++) {
+        const struct ring_entry *entry = &state->ring.entries[i];
+        uint8_t *at = slot + ENTRIES_OFFSET + i * ENTRY_SIZE;
+        memcpy(at, entry->proposal.bytes, HASH_SIZE);
+        memcpy(at + HASH_SIZE, entry->notarize.bytes, HASH_SIZE);
+        memcpy(at + (size_t)2 * HASH_SIZE, entry->finalize.bytes, HASH_SIZE);
+        at[ENTRY_SIZE - 1] = entry->nullified ? 1 : 0;
+    }
+    struct hash digest;
+    store_le32(slot + COVERED_SIZE, crc32c(0, bytes_of(slot, COVERED_SIZE)));
+    slot_digest(slot, &digest);
+    memcpy(slot + COVERED_SIZE + 4, digest.bytes, HASH_SIZE);
+}
+
+static bool slot_is_valid(const uint8_t *slot)
+{
+    struct hash digest;
+    if (memcmp(slot, magic, sizeof(magic)) != 0 ||
+        load_le32(slot + COVERED_SIZE) != crc32c(0, bytes_of(slot, COVERED_SIZE))) {
+        return false;
+    }
+    slot_digest(slot, &digest);
+    return memcmp(digest.bytes, slot + COVERED_SIZE + 4, HASH_SIZE) == 0;
+}
+
+static void slot_read(struct sign_state *state, const uint8_t *slot)
+{
+    state->sequence = load_le64(slot + 16);
+    state->ring.epoch = load_le64(slot + 24);
+    state->ring.floor = load_le64(slot + 32);
+    memcpy(state->identity.chain_id.bytes, slot + 40, HASH_SIZE);
+    memcpy(state->identity.key.bytes, slot + KEY_OFFSET, PUBLIC_KEY_SIZE);
+    for (size_t i = 0; i < VIEW_WINDOW; i++) {
+        struct ring_entry *entry = &state->ring.entries[i];
+        const uint8_t *at = slot + ENTRIES_OFFSET + i * ENTRY_SIZE;
+        memcpy(entry->proposal.bytes, at, HASH_SIZE);
+        memcpy(entry->notarize.bytes, at + HASH_SIZE, HASH_SIZE);
+        memcpy(entry->finalize.bytes, at + (size_t)2 * HASH_SIZE, HASH_SIZE);
+        entry->nullified = at[ENTRY_SIZE - 1] != 0;
+    }
+}
+
+/* The next slot in turn, synced: the slot that counted so far stays whole. */
+static bool slot_save(struct sign_state *state, struct error *error)
+{
+    uint8_t slot[SLOT_SIZE];
+    state->sequence++;
+    slot_write(state, slot);
+    const uint64_t offset = state->sequence % SLOT_COUNT * SLOT_SIZE;
+    const struct disk_port *disk = &state->disk;
+    state->failed =
+        !disk->write_at(disk->context, state->file, offset, bytes_of(slot, sizeof(slot)), error) ||
+        !disk->sync(disk->context, state->file, error);
+    return !state->failed;
+}
+
+static bool state_make(struct sign_state *state, struct error *error)
+{
+    const struct disk_port *disk = &state->disk;
+    return disk->open(disk->context, file_name, true, &state->file, error) &&
+           slot_save(state, error) && slot_save(state, error) &&
+           disk->sync_dir(disk->context, error);
+}
+
+static bool state_load(struct sign_state *state, const struct sign_identity *identity,
+                       struct error *error)
+{
+    const struct disk_port *disk = &state->disk;
+    uint8_t slots[SLOT_COUNT * SLOT_SIZE];
+    uint64_t size = 0;
+    if (!disk->size(disk->context, state->file, &size, error)) {
+        return false;
+    }
+    memset(slots, 0, sizeof(slots));
+    const size_t readable = size < sizeof(slots) ? (size_t)size : sizeof(slots);
+    if (!disk->read_at(disk->context, state->file, 0, slots, readable, error)) {
+        return false;
+    }
+    const uint8_t *newest = NULL;
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
+        const uint8_t *slot = slots + i * SLOT_SIZE;
+        if (slot_is_valid(slot) &&
+            (newest == NULL || load_le64(slot + 16) > load_le64(newest + 16))) {
+            newest = slot;
+        }
+    }
+    if (newest == NULL) {
+        return error_set(error, EXIT_CODE_CORRUPT,
+                         "sign.state: neither slot is intact; never start this key from an empty "
+                         "one: make a new key and have it admitted");
+    }
+    slot_read(state, newest);
+    if (!hash_equal(&state->identity.chain_id, &identity->chain_id) ||
+        !public_key_equal(&state->identity.key, &identity->key)) {
+        return error_set(error, EXIT_CODE_SIGN_STATE,
+                         "sign.state: belongs to another key or chain; point the signer to the "
+                         "directory of this key");
+    }
+    return true;
+}
+
+static bool state_start(struct sign_state *state, const struct sign_identity *identity, bool create,
+                        struct error *error)
+{
+    const struct disk_port *disk = &state->disk;
+    if (disk->open(disk->context, file_name, false, &state->file, error)) {
+        return state_load(state, identity, error);
+    }
+    state->file = -1;
+    if (error->code != EXIT_CODE_NOT_FOUND) {
+        return false;
+    }
+    if (!create) {
+        return error_set(error, EXIT_CODE_SIGN_STATE,
+                         "sign.state: missing; a key that has signed before must not start "
+                         "without it: restore the file or make a new key");
+    }
+    state->identity = *identity;
+    return state_make(state, error);
+}
+
+bool sign_state_open(const struct disk_port *port, const struct sign_identity *identity,
+                     bool create, struct sign_state **out, struct error *error)
+{
+    struct sign_state *state = calloc(1, sizeof(*state));
+    if (state == NULL) {
+        return error_set(error, EXIT_CODE_FAILURE, "sign.state: out of memory");
+    }
+    state->disk = *port;
+    state->file = -1;
+    if (!state_start(state, identity, create, error)) {
+        sign_state_close(state);
+        return false;
+    }
+    *out = state;
+    return true;
+}
+
+void sign_state_close(struct sign_state *state)
+{
+    if (state != NULL) {
+        if (state->file >= 0) {
+            state->disk.close(state->disk.context, state->file);
+        }
+        free(state);
+    }
+}
+
+bool sign_state_permit(struct sign_state *state, const struct vote *votes, uint32_t count,
+                       enum sign_verdict *verdicts, struct error *error)
+{
+    if (state->failed) {
+        return error_set(error, EXIT_CODE_SIGN_STATE,
+                         "sign.state: an earlier write failed; restart the signer");
+    }
+    bool changed = false;
+    for (uint32_t i = 0; i < count; i++) {
+        verdicts[i] = ring_check(&state->ring, &votes[i]);
+        if (verdicts[i] == SIGN_PERMITTED) {
+            changed = ring_put(&state->ring, &votes[i]) || changed;
+        }
+    }
+    return !changed || slot_save(state, error);
+}
+
+struct sign_visit {
+    sign_state_visit *visit;
+    void *context;
+};
+
+static void export_one(enum vote_kind kind, const struct ring *ring, uint64_t view,
+                       const struct hash *proposal, const struct sign_visit *to)
+{
+    const struct vote vote = {
+        .kind = kind, .epoch = ring->epoch, .view = view, .proposal = *proposal};
+    to->visit(to->context, &vote);
+}
+
+void sign_state_export(const struct sign_state *state, sign_state_visit *visit, void *context)
+{
+    const struct ring *ring = &state->ring;
+    const struct sign_visit to = {.visit = visit, .context = context};
+    for (uint64_t view = ring->floor; view < ring->floor + VIEW_WINDOW; view++) {
+        const struct ring_entry *entry = &ring->entries[view % VIEW_WINDOW];
+        if (!hash_is_zero(&entry->proposal)) {
+            export_one(VOTE_PROPOSE, ring, view, &entry->proposal, &to);
+        }
+        if (!hash_is_zero(&entry->notarize)) {
+            export_one(VOTE_NOTARIZE, ring, view, &entry->notarize, &to);
+        }
+        if (entry->nullified) {
+            export_one(VOTE_NULLIFY, ring, view, &(struct hash){{0}}, &to);
+        }
+        if (!hash_is_zero(&entry->finalize)) {
+            export_one(VOTE_FINALIZE, ring, view, &entry->finalize, &to);
+        }
+    }
+}
+
+void sign_state_status(const struct sign_state *state, struct sign_state_status *out)
+{
+    *out = (struct sign_state_status){
+        .epoch = state->ring.epoch, .floor = state->ring.floor, .sequence = state->sequence};
+}

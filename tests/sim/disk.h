@@ -1,0 +1,40 @@
+#ifndef TESTS_SIM_DISK_H
+#define TESTS_SIM_DISK_H
+
+#include "store/journal/disk_port.h"
+#include "tests/support/random.h"
+
+/* A disk in memory that forgets: what was not synced survives a crash whole, in part, sector
+ * by sector, or not at all; a name that was not synced with sync_dir may be gone, or back. */
+
+enum { SIM_FILES_MAX = 64, SIM_SECTOR_SIZE = 512 };
+
+struct sim_file {
+    char name[DISK_NAME_MAX];         /* empty: not in the directory */
+    char durable_name[DISK_NAME_MAX]; /* after a crash that loses the directory */
+    uint8_t *now;
+    size_t now_size;
+    uint8_t *durable;
+    size_t durable_size;
+    size_t capacity; /* of both */
+    size_t dirty_from;
+    size_t dirty_to;
+};
+
+struct sim_disk {
+    struct sim_file files[SIM_FILES_MAX];
+    uint64_t sync_count;
+    bool fails;      /* every call is an error, until it is cleared */
+    bool sync_fails; /* writes reach the file, syncs are errors and sync nothing */
+};
+
+void sim_disk_free(struct sim_disk *disk);
+struct disk_port sim_disk_port(struct sim_disk *disk);
+
+/* The power goes out. */
+void sim_disk_crash(struct sim_disk *disk, uint64_t *seed);
+
+/* For tests that damage a file; NULL when there is none of that name. */
+struct sim_file *sim_disk_file(struct sim_disk *disk, const char *name);
+
+#endif /* TESTS_SIM_DISK_H */
