@@ -8,7 +8,7 @@
 #include "store/chain.h"
 #include "store/record.h"
 #include "store/rocks.h"
-#include "store/tier.h"
+#include "store/tier/tier.h"
 
 /* state.db and what stands in RAM over it.
  *

@@ -67,7 +67,7 @@ static bool tier_fill(struct store *store, struct error *error)
          rocksdb_iter_next(iterator)) {
         const struct bytes key = rocks_iterator_key(iterator);
         struct record record;
-        sound = key.size == HASH_SIZE && record_read(rocks_iterator_value(iterator), &record);
+        sound = key.size == HASH_SIZE && leaf_record_read(rocks_iterator_value(iterator), &record);
         if (sound) {
             struct state_tree_leaf leaf = {.hash = record.leaf};
             memcpy(leaf.path.bytes, key.data, HASH_SIZE);
@@ -280,7 +280,7 @@ static bool batch_leaves(const struct store *store, rocksdb_writebatch_t *batch,
         const struct bytes path = bytes_of(entry->path.bytes, HASH_SIZE);
         struct record record = {.height = 0};
         const bool any = old->present || !entry->removed;
-        if (any && !record_read(old->present ? old->record : entry->record, &record)) {
+        if (any && !leaf_record_read(old->present ? old->record : entry->record, &record)) {
             return rocks_corrupt(&store->state, "a leaf record is damaged", error);
         }
         if (!entry->removed) {

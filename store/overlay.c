@@ -72,7 +72,7 @@ static size_t records_size(struct state_writes writes)
     size_t size = 0;
     for (size_t i = 0; i < writes.count; i++) {
         const struct state_write *write = &writes.items[i];
-        size += write->removed ? 0 : record_size(write->key, write->value);
+        size += write->removed ? 0 : leaf_record_size(write->key, write->value);
     }
     return size;
 }
@@ -98,8 +98,8 @@ static void overlay_fill(struct store_overlay *overlay, struct state_writes writ
             struct hash vhash;
             state_tree_vhash(write->value, &vhash);
             state_tree_leaf_hash(&entry->path, &vhash, &record.leaf);
-            record_write(&record, at);
-            entry->record = bytes_of(at, record_size(write->key, write->value));
+            leaf_record_write(&record, at);
+            entry->record = bytes_of(at, leaf_record_size(write->key, write->value));
             at += entry->record.size;
         }
     }
@@ -107,7 +107,7 @@ static void overlay_fill(struct store_overlay *overlay, struct state_writes writ
     for (size_t i = 0; i < count; i++) {
         struct record record = {.height = 0};
         const bool removed = overlay->entries[i].removed;
-        const bool readable = removed || record_read(overlay->entries[i].record, &record);
+        const bool readable = removed || leaf_record_read(overlay->entries[i].record, &record);
         ASSERT(readable); /* written above */
         changes[i] = (struct tier_write){
             .leaf = {.path = overlay->entries[i].path, .hash = record.leaf}, .removed = removed};
@@ -218,7 +218,7 @@ static bool view_find(struct store_overlay *overlay, struct bytes key, struct by
         return false;
     }
     struct record record;
-    if (!record_read(bytes, &record) || !bytes_equal(record.key, key)) {
+    if (!leaf_record_read(bytes, &record) || !bytes_equal(record.key, key)) {
         struct error error;
         (void)rocks_corrupt(&overlay->store->state, "a leaf record is damaged", &error);
         store_die(&error);

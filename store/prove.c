@@ -72,7 +72,7 @@ static bool past_fold(struct store *store, struct past *past, struct error *erro
         for (uint32_t j = 0; j < past->undos[i].count; j++) {
             const struct undo_entry entry = undo_at(&past->undos[i], j);
             struct record record = {.height = 0};
-            sound = sound && (!entry.present || record_read(entry.record, &record));
+            sound = sound && (!entry.present || leaf_record_read(entry.record, &record));
             leaves[at++] = (struct past_leaf){
                 .write = {.leaf = {entry.path, record.leaf}, .removed = !entry.present},
                 .order = i,
@@ -153,7 +153,7 @@ static enum store_answer past_value(const struct store *store, const struct past
     if (answer != STORE_FOUND) {
         return answer;
     }
-    if (!record_read(bytes_of(out->data, out->size), &record)) {
+    if (!leaf_record_read(bytes_of(out->data, out->size), &record)) {
         store_buffer_free(out);
         (void)rocks_corrupt(&store->state, "a leaf record is damaged", error);
         return STORE_FAILED;

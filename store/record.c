@@ -8,7 +8,7 @@
 enum { RECORD_FORMAT = 1 };
 static const uint8_t undo_magic[4] = {'U', 'N', 'D', '1'};
 
-size_t record_size(struct bytes key, struct bytes value)
+size_t leaf_record_size(struct bytes key, struct bytes value)
 {
     return RECORD_HEAD_SIZE + key.size + value.size;
 }
@@ -20,7 +20,7 @@ static void put(uint8_t *out, struct bytes bytes)
     }
 }
 
-void record_write(const struct record *record, uint8_t *out)
+void leaf_record_write(const struct record *record, uint8_t *out)
 {
     out[0] = RECORD_FORMAT;
     out[1] = 0;
@@ -32,7 +32,7 @@ void record_write(const struct record *record, uint8_t *out)
     put(out + RECORD_HEAD_SIZE + record->key.size, record->value);
 }
 
-bool record_read(struct bytes bytes, struct record *out)
+bool leaf_record_read(struct bytes bytes, struct record *out)
 {
     if (bytes.size < RECORD_HEAD_SIZE || bytes.data[0] != RECORD_FORMAT || bytes.data[1] != 0) {
         return false;

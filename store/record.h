@@ -31,10 +31,10 @@ struct record {
     struct bytes value;
 };
 
-size_t record_size(struct bytes key, struct bytes value);
-void record_write(const struct record *record, uint8_t *out);
+size_t leaf_record_size(struct bytes key, struct bytes value);
+void leaf_record_write(const struct record *record, uint8_t *out);
 /* False unless bytes are a whole leaf record; the views point into bytes. */
-MUST_USE bool record_read(struct bytes bytes, struct record *out);
+MUST_USE bool leaf_record_read(struct bytes bytes, struct record *out);
 
 struct undo {
     uint64_t height;

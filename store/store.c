@@ -154,7 +154,7 @@ static enum store_answer record_to_value(const struct store *store, struct store
                                          struct error *error)
 {
     struct record record;
-    if (!record_read(bytes_of(buffer->data, buffer->size), &record)) {
+    if (!leaf_record_read(bytes_of(buffer->data, buffer->size), &record)) {
         store_buffer_free(buffer);
         (void)rocks_corrupt(&store->state, "a leaf record is damaged", error);
         return STORE_FAILED;
@@ -194,7 +194,7 @@ static bool scan_visit(struct scanner *scanner, struct bytes key, struct error *
         return rocks_fail(&store->state, "cannot read", message, error);
     }
     struct record record;
-    if (data == NULL || !record_read(bytes_of(data, size), &record)) {
+    if (data == NULL || !leaf_record_read(bytes_of(data, size), &record)) {
         rocksdb_free(data);
         return rocks_corrupt(&store->state, "a key has no sound leaf record", error);
     }

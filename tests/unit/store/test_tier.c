@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "store/tier.h"
+#include "store/tier/tier.h"
 #include "tests/support/random.h"
 
 /* The tier against state_tree_fold over everything, which test_state_tree checks against the

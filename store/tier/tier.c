@@ -1,4 +1,4 @@
-#include "store/tier.h"
+#include "store/tier/tier.h"
 
 #include <stdlib.h>
 #include <string.h>

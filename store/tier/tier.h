@@ -1,5 +1,5 @@
-#ifndef STORE_TIER_H
-#define STORE_TIER_H
+#ifndef STORE_TIER_TIER_H
+#define STORE_TIER_TIER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -69,4 +69,4 @@ struct hash tier_root(const struct tier *tier, const struct tier_delta *top);
 void tier_prove(const struct tier *tier, const struct tier_delta *top, const struct hash *path,
                 struct state_tree_proof *out);
 
-#endif /* STORE_TIER_H */
+#endif /* STORE_TIER_TIER_H */
