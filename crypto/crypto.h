@@ -149,6 +149,9 @@ MUST_USE bool crypto_vrf_prove(const struct crypto_key *key, struct bytes alpha,
 MUST_USE bool crypto_vrf_verify(const struct public_key *key, struct bytes alpha,
                                 const struct vrf_proof *proof, struct hash *output);
 
+/* The output of a proof that was verified before (RFC 9381, 5.2 proof_to_hash). */
+void crypto_vrf_output(const struct vrf_proof *proof, struct hash *output);
+
 /* ---- Memory and randomness ------------------------------------------------------ */
 
 /* Bytes from the kernel's generator; the process stops if it has none. */

@@ -237,3 +237,8 @@ bool crypto_vrf_verify(const struct public_key *key, struct bytes alpha,
     hash_gamma(proof->bytes, output);
     return true;
 }
+
+void crypto_vrf_output(const struct vrf_proof *proof, struct hash *output)
+{
+    hash_gamma(proof->bytes, output);
+}

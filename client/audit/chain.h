@@ -1,0 +1,47 @@
+#ifndef CLIENT_AUDIT_CHAIN_H
+#define CLIENT_AUDIT_CHAIN_H
+
+#include "client/audit/ahead.h"
+#include "client/audit/fault.h"
+#include "crypto/crypto.h"
+#include "genesis/genesis.h"
+
+/* What a block must be because of the blocks before it, state apart: the header chain.
+ * Remembers the id of every block, for the certificates that name one. */
+
+struct chain_walk {
+    struct evidence_trust trust;
+    uint32_t leader_offset;
+    /* The last block taken. */
+    uint64_t height;
+    uint64_t time_ms;
+    uint64_t view;
+    struct hash block_id;
+    struct hash beacon;
+    struct hash last_cert_hash; /* of the newest certificate that a block carried */
+    struct crypto_tree history; /* over ids 1 .. height */
+    struct chain_seen *seen;    /* [height - 1] */
+    size_t room;
+};
+
+struct chain_seen {
+    struct hash block_id;
+    uint64_t view;
+};
+
+/* genesis outlives the walk. */
+void chain_walk_init(struct chain_walk *walk, const struct genesis *genesis);
+void chain_walk_free(struct chain_walk *walk);
+
+enum chain_taken { CHAIN_TAKEN, CHAIN_REFUSED, CHAIN_NO_MEMORY };
+
+/* Judge the decoded block as the next one and set what its checks ahead need (ids, beacons,
+ * check_evidence).  REFUSED fills *fault. */
+MUST_USE enum chain_taken chain_walk_take(struct chain_walk *walk, struct ahead_block *b,
+                                          struct audit_fault *fault);
+
+/* The LAST_FINAL with which the history ends: over the last block taken. */
+MUST_USE bool chain_walk_end(const struct chain_walk *walk, struct bytes finality,
+                             struct audit_fault *fault);
+
+#endif /* CLIENT_AUDIT_CHAIN_H */

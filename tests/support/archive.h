@@ -1,0 +1,98 @@
+#ifndef TESTS_SUPPORT_ARCHIVE_H
+#define TESTS_SUPPORT_ARCHIVE_H
+
+#include "crypto/crypto.h"
+#include "state/objects/objects.h"
+#include "state/state.h"
+#include "state/tree/tree.h"
+#include "wire/wire.h"
+
+/* A whole history made in memory: a genesis with keys for everybody, blocks of signed
+ * transactions executed by the state machine, headers with every root, votes of four
+ * validators.  State roots are computed by the definition over the sorted state, with
+ * nothing of store/ or client/.  A twist makes one block lie before it is signed. */
+
+enum {
+    ARCHIVE_VALIDATORS = 4,
+    ARCHIVE_QUORUM = 3,
+    ARCHIVE_TX_MAX = 16384,
+    ARCHIVE_TX_BYTES = 4 << 20,
+    ARCHIVE_CREDITS = 1000000,
+};
+
+struct archive_entry {
+    struct state_tree_leaf leaf;
+    uint8_t *value;
+    size_t size;
+};
+
+struct archive_block {
+    uint8_t *bytes; /* BLOCK */
+    size_t size;
+    struct proposal_light light;
+    struct hash beacon;
+};
+
+struct archive {
+    uint8_t *genesis; /* the file */
+    size_t genesis_size;
+    struct hash chain_id;
+    struct hash set_hash;
+    struct validator_set set;
+    uint32_t leader_offset;
+    struct crypto_key *consensus[ARCHIVE_VALIDATORS];
+    struct crypto_key *vrf[ARCHIVE_VALIDATORS];
+
+    uint32_t account_count;
+    struct crypto_key **accounts;
+    struct address *addresses;
+    uint64_t *seq;
+
+    struct state_machine *machine;
+    void *memory;
+    struct archive_entry *entries; /* ascending by path */
+    size_t entry_count, entry_room;
+
+    /* The chain. */
+    uint64_t height;
+    uint64_t view;
+    uint64_t time_ms;
+    struct archive_block *blocks; /* [0] stands for the genesis */
+    struct hash results_root;
+    struct crypto_tree history;
+
+    /* Transactions of the block being made. */
+    struct bytes txs[ARCHIVE_TX_MAX];
+    uint32_t tx_count;
+    uint8_t *tx_bytes;
+    size_t tx_used;
+};
+
+/* last_max: blocks that will be made at most. */
+struct archive *archive_create(uint32_t account_count, uint64_t last_max);
+void archive_free(struct archive *archive);
+
+/* A signed transfer in the next block. */
+void archive_transfer(struct archive *archive, uint32_t from, uint32_t to, uint64_t credits);
+
+/* How the next block deviates.  {0}: it is right and carries no certificate. */
+struct archive_twist {
+    uint64_t certify;                            /* height whose F it carries; 0: none */
+    uint32_t signers;                            /* of that F; 0: a quorum */
+    void (*header)(struct block_header *header); /* the last change before it is signed */
+    bool skip_execution; /* its transactions are not executed: a quorum that does not look */
+};
+/* height + 1, with the transactions handed in so far. */
+void archive_block(struct archive *archive, const struct archive_twist *twist);
+
+/* LAST_FINAL for a block by the first `signers` validators, into WIRE_LAST_FINAL_SIZE_MAX bytes. */
+struct bytes archive_finality(const struct archive *archive, uint64_t height, uint32_t signers,
+                              uint8_t *out);
+
+struct hash archive_root(const struct archive *archive); /* of the state after the last block */
+
+/* History files in dir, which must be empty or missing; the genesis file at path. */
+bool archive_export(const struct archive *archive, const char *dir);
+bool archive_write_genesis(const struct archive *archive, const char *path);
+
+#endif /* TESTS_SUPPORT_ARCHIVE_H */
