@@ -1,3 +1,6 @@
 unit_test(test_num ${CMAKE_CURRENT_LIST_DIR}/test_num.c NEEDS vm)
 unit_test(test_kernels ${CMAKE_CURRENT_LIST_DIR}/test_kernels.c NEEDS vm)
 unit_test(test_machine ${CMAKE_CURRENT_LIST_DIR}/test_machine.c NEEDS vm crypto)
+unit_test(test_ops ${CMAKE_CURRENT_LIST_DIR}/test_ops.c NEEDS vm)
+unit_test(test_program ${CMAKE_CURRENT_LIST_DIR}/test_program.c NEEDS vm crypto)
+unit_test(test_tensor ${CMAKE_CURRENT_LIST_DIR}/test_tensor.c NEEDS vm crypto)
