@@ -45,7 +45,7 @@ static void layout_buffer(struct layout *layout, struct buffer *buffer)
     buffer->slots = layout_take(layout, BUFFER_SLOT_COUNT * sizeof(*buffer->slots));
     buffer->bytes = layout_take(layout, STATE_WRITE_BYTES_MAX);
     buffer->undo = layout_take(layout, BUFFER_UNDO_MAX * sizeof(*buffer->undo));
-    buffer->order = layout_take(layout, 2 * STATE_WRITE_COUNT_MAX * sizeof(*buffer->order));
+    buffer->order = layout_take(layout, sizeof(*buffer->order) * 2 * STATE_WRITE_COUNT_MAX);
     buffer->writes = layout_take(layout, STATE_WRITE_COUNT_MAX * sizeof(*buffer->writes));
 }
 
@@ -159,26 +159,34 @@ static bool events_have_room(const struct state_machine *machine, const struct e
     return STATE_EVENT_COUNT_MAX - used >= EVENT_ROOM;
 }
 
+/* The sequence number and quota are used up whatever becomes of it. */
+static enum code execute_tx(struct execution *x, const struct tx *tx, bool has_room)
+{
+    struct account sender;
+    ledger_consume(x, tx, &sender);
+    if (!has_room) {
+        return CODE_E_BLOCK_FULL;
+    }
+    buffer_mark(x->buffer);
+    const enum code code = dispatch_tx(x, tx, &sender);
+    if (code == CODE_OK) {
+        buffer_keep(x->buffer);
+        return code;
+    }
+    buffer_rollback(x->buffer);
+    x->log->count = 0;
+    return code;
+}
+
 static void execute_txs(struct state_machine *machine, struct execution *x)
 {
     const struct event *first = machine->log.events;
-    for (size_t i = 0; i < x->block->tx_count; i++) {
+    const size_t count = x->block->tx_count;
+    for (size_t i = 0; i < count; i++) {
         const struct tx *tx = &machine->txs[i];
-        struct account sender;
-        ledger_consume(x, tx, &sender);
-        enum code code = CODE_E_BLOCK_FULL;
-        if (buffer_has_room(x->buffer, x->block->tx_count - i) &&
-            events_have_room(machine, first)) {
-            buffer_mark(x->buffer);
-            code = dispatch_tx(x, tx, &sender);
-            if (code == CODE_OK) {
-                buffer_keep(x->buffer);
-            } else {
-                buffer_rollback(x->buffer);
-                machine->log.count = 0;
-            }
-        }
-        result_add(machine, code, ledger_units(tx));
+        const bool has_room =
+            buffer_has_room(x->buffer, count - i) && events_have_room(machine, first);
+        result_add(machine, execute_tx(x, tx, has_room), ledger_units(tx));
     }
 }
 

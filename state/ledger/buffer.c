@@ -3,22 +3,31 @@
 #include "base/checked.h"
 #include "base/endian.h"
 
+enum { KEY_HASH_SIZE = 8 };
+
 STATIC_ASSERT((BUFFER_SLOT_COUNT & (BUFFER_SLOT_COUNT - 1)) == 0, "slots are masked");
+
+/* Clears the run of slots that holds this entry: since a run has no gap before it is
+ * cleared, clearing from each entry's first slot to the next gap clears them all. */
+static void clear_run(struct buffer *buffer, const struct buffer_entry *entry)
+{
+    const uint64_t hash = load_be64(entry->key.data - KEY_HASH_SIZE);
+    uint32_t at = (uint32_t)hash & (BUFFER_SLOT_COUNT - 1);
+    while (buffer->slots[at] != 0) {
+        buffer->slots[at] = 0;
+        at = (at + 1) & (BUFFER_SLOT_COUNT - 1);
+    }
+}
 
 void buffer_begin(struct buffer *buffer, const struct state_view *view)
 {
     /* Only the slots in use: the table is large and most blocks are small. */
     if (buffer->entry_count > BUFFER_SLOT_COUNT / 64) {
         memset(buffer->slots, 0, BUFFER_SLOT_COUNT * sizeof(*buffer->slots));
-    } else {
-        for (uint32_t i = 0; i < buffer->entry_count; i++) {
-            const uint64_t hash = load_be64(buffer->entries[i].key.data - 8);
-            uint32_t at = (uint32_t)hash & (BUFFER_SLOT_COUNT - 1);
-            while (buffer->slots[at] != 0) {
-                buffer->slots[at] = 0;
-                at = (at + 1) & (BUFFER_SLOT_COUNT - 1);
-            }
-        }
+        buffer->entry_count = 0;
+    }
+    for (uint32_t i = 0; i < buffer->entry_count; i++) {
+        clear_run(buffer, &buffer->entries[i]);
     }
     buffer->view = view;
     buffer->entry_count = 0;
@@ -108,7 +117,7 @@ static uint32_t buffer_entry(struct buffer *buffer, const struct key *key)
     struct buffer_entry *entry = &buffer->entries[index];
     *entry = (struct buffer_entry){.now.status = BUFFER_UNTOUCHED};
     /* The key stands behind its hash, so that buffer_begin finds its slot again. */
-    store_be64(buffer_take(buffer, 8), hash);
+    store_be64(buffer_take(buffer, KEY_HASH_SIZE), hash);
     entry->key = buffer_copy(buffer, key_view(key));
     entry->existed = buffer->view->get(buffer->view->context, entry->key, &entry->old);
     buffer->slots[at] = index + 1;

@@ -59,20 +59,30 @@ static uint32_t sift_up(struct buffer *buffer, uint32_t index, const struct item
     return index;
 }
 
+/* The earlier child of index, which has one at least. */
+static uint32_t least_child(const struct buffer *buffer, uint32_t index, uint32_t count,
+                            struct item *out)
+{
+    const uint32_t left = 2 * index + 1;
+    wheel_load(buffer, left, out);
+    if (left + 1 == count) {
+        return left;
+    }
+    struct item right;
+    wheel_load(buffer, left + 1, &right);
+    if (!wheel_before(&right, out)) {
+        return left;
+    }
+    *out = right;
+    return left + 1;
+}
+
 static void sift_down(struct buffer *buffer, uint32_t index, uint32_t count,
                       const struct item *item)
 {
-    for (uint32_t child = 2 * index + 1; child < count; child = 2 * index + 1) {
+    while (2 * index + 1 < count) {
         struct item least;
-        wheel_load(buffer, child, &least);
-        if (child + 1 < count) {
-            struct item other;
-            wheel_load(buffer, child + 1, &other);
-            if (wheel_before(&other, &least)) {
-                least = other;
-                child++;
-            }
-        }
+        const uint32_t child = least_child(buffer, index, count, &least);
         if (!wheel_before(&least, item)) {
             break;
         }

@@ -106,33 +106,42 @@ static bool waiting_before(const struct waiting *a, const struct waiting *b)
 /* Shell sorts with a fixed gap sequence: short, not recursive, and with a total order the
  * result does not depend on the method. */
 static const uint32_t sort_gaps[] = {1750, 701, 301, 132, 57, 23, 10, 4, 1};
+enum { SORT_GAPS = sizeof(sort_gaps) / sizeof(sort_gaps[0]) };
+
+static void sink_candidate(struct candidate *items, uint32_t at, uint32_t gap)
+{
+    const struct candidate moved = items[at];
+    while (at >= gap && candidate_before(&moved, &items[at - gap])) {
+        items[at] = items[at - gap];
+        at -= gap;
+    }
+    items[at] = moved;
+}
 
 static void sort_candidates(struct candidate *items, uint32_t count)
 {
-    for (size_t g = 0; g < sizeof(sort_gaps) / sizeof(sort_gaps[0]); g++) {
-        const uint32_t gap = sort_gaps[g];
-        for (uint32_t i = gap; i < count; i++) {
-            const struct candidate moved = items[i];
-            uint32_t at = i;
-            for (; at >= gap && candidate_before(&moved, &items[at - gap]); at -= gap) {
-                items[at] = items[at - gap];
-            }
-            items[at] = moved;
+    for (size_t g = 0; g < SORT_GAPS; g++) {
+        for (uint32_t i = sort_gaps[g]; i < count; i++) {
+            sink_candidate(items, i, sort_gaps[g]);
         }
     }
 }
 
+static void sink_waiting(struct waiting *items, uint32_t at, uint32_t gap)
+{
+    const struct waiting moved = items[at];
+    while (at >= gap && waiting_before(&moved, &items[at - gap])) {
+        items[at] = items[at - gap];
+        at -= gap;
+    }
+    items[at] = moved;
+}
+
 static void sort_queue(struct waiting *items, uint32_t count)
 {
-    for (size_t g = 0; g < sizeof(sort_gaps) / sizeof(sort_gaps[0]); g++) {
-        const uint32_t gap = sort_gaps[g];
-        for (uint32_t i = gap; i < count; i++) {
-            const struct waiting moved = items[i];
-            uint32_t at = i;
-            for (; at >= gap && waiting_before(&moved, &items[at - gap]); at -= gap) {
-                items[at] = items[at - gap];
-            }
-            items[at] = moved;
+    for (size_t g = 0; g < SORT_GAPS; g++) {
+        for (uint32_t i = sort_gaps[g]; i < count; i++) {
+            sink_waiting(items, i, sort_gaps[g]);
         }
     }
 }

@@ -254,7 +254,7 @@ void chain_free(struct test_chain *chain)
 
 struct bytes chain_sign(struct test_chain *chain, const struct chain_tx *tx)
 {
-    uint8_t *payload = malloc(TX_SIZE_MAX);
+    uint8_t *payload = malloc(2 * TX_SIZE_MAX);
     assert_non_null(payload);
     const struct tx fields = {
         .version = TX_VERSION,
@@ -268,7 +268,7 @@ struct bytes chain_sign(struct test_chain *chain, const struct chain_tx *tx)
     };
     struct wire_writer writer;
     struct bytes bytes;
-    wire_writer_init(&writer, payload, TX_SIZE_MAX);
+    wire_writer_init(&writer, payload, 2 * (size_t)TX_SIZE_MAX);
     wire_write_tx_payload(&writer, &fields);
     assert_true(wire_writer_end(&writer, &bytes));
     struct hash id;
@@ -353,6 +353,24 @@ enum code chain_do(struct test_chain *chain, uint32_t account, uint32_t type, co
         return chain->outcome.bad_code;
     }
     return chain_code(chain, 0);
+}
+
+void chain_refused(struct test_chain *chain, const struct chain_refusal *refusal)
+{
+    const struct account before = chain_account_of(chain, refusal->account);
+    const enum code code = chain_do(chain, refusal->account, refusal->type, refusal->body);
+    if (code != refusal->code) {
+        fail_msg("%s: %s instead of %s", refusal->why, code_name(code), code_name(refusal->code));
+    }
+    const struct account after = chain_account_of(chain, refusal->account);
+    assert_int_equal(after.available, before.available);
+    assert_int_equal(after.locked, before.locked);
+    for (size_t i = 0; i < chain->outcome.writes.count; i++) {
+        const uint8_t kind = chain->outcome.writes.items[i].key.data[0];
+        if (kind != KEY_ACCOUNT && kind != KEY_USAGE && kind != KEY_GLOBAL) {
+            fail_msg("%s: a refused transaction wrote a key of kind %c", refusal->why, kind);
+        }
+    }
 }
 
 void chain_run_until(struct test_chain *chain, uint64_t until_ms)

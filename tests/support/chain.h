@@ -91,8 +91,20 @@ void chain_block(struct test_chain *chain, uint64_t after_ms);
 /* Code of transaction i of the last block. */
 enum code chain_code(const struct test_chain *chain, size_t i);
 
+struct chain_refusal {
+    const char *why; /* printed when the test fails */
+    uint32_t account;
+    uint32_t type;
+    const void *body;
+    enum code code;
+};
+
 /* Sends one transaction in a block of its own, one millisecond later; its code. */
 enum code chain_do(struct test_chain *chain, uint32_t account, uint32_t type, const void *body);
+
+/* The same for one that must fail with this code and change nothing but its sender's
+ * sequence number, its organisation's quota and the clock. */
+void chain_refused(struct test_chain *chain, const struct chain_refusal *refusal);
 
 /* Empty blocks until the chain would be idle or, at the latest, until header time
  * `until_ms`; deadlines fire one after the other. */
