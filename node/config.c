@@ -35,8 +35,6 @@ static const struct option options[] = {
      "a leader waits at least this long after the last block"},
     {"disk_reserve_mib", OPTION_NUMBER, NUMBER(disk_reserve_mib), 1, 1 << 20, "256",
      "stop, with exit code 75, before less than this is free"},
-    {"verify_threads", OPTION_NUMBER, NUMBER(verify_threads), 0, 64, "0",
-     "threads that check signatures; 0: one a core"},
 };
 /* clang-format on */
 

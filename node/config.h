@@ -29,7 +29,6 @@ struct node_config {
     char log_level[16];
     uint64_t min_block_interval_ms;
     uint64_t disk_reserve_mib;
-    uint64_t verify_threads;
     char peers[VALIDATOR_COUNT_MAX][ENDPOINT_SIZE_MAX + 1]; /* empty: not named */
 };
 

@@ -12,6 +12,7 @@ enum {
 
 struct entry {
     struct mempool_entry public;
+    uint8_t *raw;         /* what public.raw views; owned */
     uint32_t digest_next; /* chain of one digest bucket */
     uint32_t sender_next; /* chain of one sender bucket */
     uint32_t older;       /* list in order of arrival, through entry 0 */
@@ -52,7 +53,7 @@ void mempool_free(struct mempool *pool)
         return;
     }
     for (uint32_t i = pool->entries[0].newer; i != 0; i = pool->entries[i].newer) {
-        free((void *)(uintptr_t)pool->entries[i].public.raw.data);
+        free(pool->entries[i].raw);
     }
     free(pool);
 }
@@ -98,6 +99,7 @@ enum mempool_verdict mempool_add(struct mempool *pool, const struct mempool_entr
     pool->free_head = e->digest_next;
     e->public = *entry;
     e->public.raw.data = copy;
+    e->raw = copy;
     uint32_t *digest_head = &pool->by_digest[bucket_of(entry->digest.bytes)];
     e->digest_next = *digest_head;
     *digest_head = i;
@@ -130,7 +132,7 @@ static void remove_entry(struct mempool *pool, uint32_t i)
     pool->entries[e->newer].older = e->older;
     pool->count--;
     pool->size -= e->public.raw.size;
-    free((void *)(uintptr_t)e->public.raw.data);
+    free(e->raw);
     memset(e, 0, sizeof(*e));
     e->digest_next = pool->free_head;
     pool->free_head = i;

@@ -60,6 +60,7 @@ enum {
     MEMPOOL_TX_MAX = 50000,
     MEMPOOL_SIZE_MAX = 32 << 20,
     MEMPOOL_SENDER_TX_MAX = 1024, /* one sender cannot crowd out the others */
+    RECENT_TX_MAX = 1 << 17,      /* final transactions a node can place by id */
 
     /* Decoding. */
     WIRE_DEPTH_MAX = 16,   /* nested arrays */

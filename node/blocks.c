@@ -1,0 +1,417 @@
+#include "node/blocks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* Blocks: found by the hash of their proposal or by id, judged on their parent, executed on
+ * overlays, made final in order. */
+
+struct unfinal *blocks_find(const struct driver *d, const struct hash *proposal)
+{
+    struct unfinal *u = d->unfinals;
+    while (u != NULL && !hash_equal(&u->hash, proposal)) {
+        u = u->next;
+    }
+    return u;
+}
+
+static struct unfinal *find_block(const struct driver *d, const struct hash *block_id)
+{
+    struct unfinal *u = d->unfinals;
+    while (u != NULL && (u->final || !hash_equal(&u->proposal.light.block_id, block_id))) {
+        u = u->next;
+    }
+    return u;
+}
+
+void blocks_unfinal_free(struct unfinal *u)
+{
+    free(u->block);
+    free(u->results);
+    free(u);
+}
+
+void blocks_clear(struct driver *d)
+{
+    while (d->unfinals != NULL) {
+        struct unfinal *next = d->unfinals->next;
+        blocks_unfinal_free(d->unfinals);
+        d->unfinals = next;
+    }
+}
+
+struct unfinal *blocks_add(struct driver *d, const struct wire_proposal *proposal,
+                           const struct wire_block *block)
+{
+    struct unfinal *u = calloc(1, sizeof(*u));
+    uint8_t *copy = malloc(proposal->block.size);
+    if (u == NULL || copy == NULL) {
+        free(u);
+        free(copy);
+        (void)error_set(&d->error, EXIT_CODE_FAILURE, "node: no memory for a block");
+        return NULL;
+    }
+    memcpy(copy, proposal->block.data, proposal->block.size);
+    u->proposal = proposal->proposal;
+    u->signature = proposal->signature;
+    u->block = copy;
+    u->block_size = proposal->block.size;
+    u->empty = block->txs.count == 0;
+    u->parent_id = block->header.parent_id;
+    blocks_proposal_hash(&u->proposal, &u->rest_digest, &u->hash);
+    struct unfinal *known = blocks_find(d, &u->hash);
+    if (known != NULL) {
+        blocks_unfinal_free(u);
+        return known;
+    }
+    u->next = d->unfinals;
+    d->unfinals = u;
+    return u;
+}
+
+void blocks_proposal_hash(const struct proposal *proposal, struct hash *rest_digest,
+                          struct hash *out)
+{
+    uint8_t buffer[WIRE_LIGHT_SIZE_MAX + WIRE_REST_SIZE_MAX];
+    struct wire_writer writer;
+    struct bytes bytes;
+    struct crypto_sha256 sha;
+    wire_writer_init(&writer, buffer, sizeof(buffer));
+    wire_write_rest(&writer, &proposal->rest);
+    ASSERT(wire_writer_end(&writer, &bytes));
+    crypto_digest(TAG_PROPOSAL_REST, bytes, rest_digest);
+    wire_writer_init(&writer, buffer, sizeof(buffer));
+    wire_write_light(&writer, &proposal->light);
+    ASSERT(wire_writer_end(&writer, &bytes));
+    crypto_digest_init(&sha, TAG_PROPOSAL);
+    crypto_sha256_update(&sha, bytes);
+    crypto_sha256_update(&sha, bytes_of(rest_digest->bytes, HASH_SIZE));
+    crypto_sha256_final(&sha, out);
+}
+
+bool blocks_parent_tip(struct driver *d, const struct hash *parent_id, struct tip *out)
+{
+    if (hash_equal(parent_id, &d->committed.block_id)) {
+        *out = d->committed;
+        return true;
+    }
+    const struct unfinal *u = find_block(d, parent_id);
+    if (u == NULL || !u->executed) {
+        return false;
+    }
+    *out = u->tip;
+    return true;
+}
+
+struct state_view blocks_view(struct driver *d, const struct tip *tip)
+{
+    return tip->overlay != NULL ? store_overlay_view(tip->overlay) : store_view(d->store);
+}
+
+/* hist_root of a child of parent: all final ids, then those between the last final block
+ * and the child. */
+void blocks_hist_root(struct driver *d, const struct tip *parent, struct hash *out)
+{
+    static struct crypto_tree tree; /* 2 KB; the driver's thread only */
+    struct hash ids[STORE_OVERLAY_COUNT_MAX];
+    uint32_t count = 0;
+    store_history_tree(d->store, &tree);
+    struct hash id = parent->block_id;
+    while (!hash_equal(&id, &d->committed.block_id)) {
+        const struct unfinal *u = find_block(d, &id);
+        ASSERT(u != NULL && count < STORE_OVERLAY_COUNT_MAX);
+        ids[count++] = id;
+        id = u->parent_id;
+    }
+    while (count > 0) {
+        crypto_tree_append(&tree, bytes_of(ids[--count].bytes, HASH_SIZE));
+    }
+    crypto_tree_root(&tree, out);
+}
+
+/* The id at a height among parent and its ancestors. */
+static bool ancestor_id(struct driver *d, const struct tip *parent, uint64_t height,
+                        struct hash *out)
+{
+    struct error error;
+    *out = parent->block_id;
+    if (height > parent->height) {
+        return false;
+    }
+    for (uint64_t at = parent->height; at > height && at > d->committed.height; at--) {
+        const struct unfinal *u = find_block(d, out);
+        ASSERT(u != NULL);
+        *out = u->parent_id;
+    }
+    return height >= d->committed.height ||
+           store_block_id(d->store, height, out, &error) == STORE_FOUND;
+}
+
+void blocks_beacon(const struct hash *output, struct hash *beacon)
+{
+    crypto_digest(TAG_BEACON, bytes_of(output->bytes, HASH_SIZE), beacon);
+}
+
+struct bytes blocks_beacon_alpha(const struct driver *d, const struct tip *parent, uint8_t *buffer)
+{
+    struct wire_writer writer;
+    struct bytes alpha;
+    wire_writer_init(&writer, buffer, WIRE_BEACON_ALPHA_SIZE_MAX);
+    wire_write_beacon_alpha(&writer, &d->chain_id, &parent->beacon, parent->height + 1);
+    ASSERT(wire_writer_end(&writer, &alpha));
+    return alpha;
+}
+
+/* R7: the header's rules that need the parent.  A function of chain content alone. */
+static const char *header_fault(struct driver *d, const struct wire_block *block,
+                                const struct tip *parent)
+{
+    const struct block_header *header = &block->header;
+    struct hash digest;
+    if (header->height != parent->height + 1 ||
+        !hash_equal(&header->parent_id, &parent->block_id)) {
+        return "parent";
+    }
+    if (header->time_ms <= parent->time_ms) {
+        return "time";
+    }
+    if (!hash_equal(&header->state_root, &parent->state_root)) {
+        return "state_root";
+    }
+    if (!hash_equal(&header->results_root, &parent->results_root)) {
+        return "results_root";
+    }
+    blocks_hist_root(d, parent, &digest);
+    if (!hash_equal(&header->hist_root, &digest)) {
+        return "hist_root";
+    }
+    if (block->has_last_final &&
+        (!ancestor_id(d, parent, block->last_final.light.height, &digest) ||
+         !hash_equal(&digest, &block->last_final.light.block_id))) {
+        return "last_final";
+    }
+    return NULL;
+}
+
+static bool execute(struct driver *d, const struct wire_block *block, const struct tip *parent,
+                    struct tip *tip, struct store_buffer *results)
+{
+    static struct bytes txs[BLOCK_TX_MAX]; /* the driver's thread only */
+    const struct block_header *header = &block->header;
+    struct wire_tx_iterator iterator;
+    size_t count = 0;
+    wire_txs_begin(&iterator, &block->txs);
+    while (wire_txs_next(&iterator, &txs[count])) {
+        count++;
+    }
+    const struct state_block input = {
+        .height = header->height,
+        .time_ms = header->time_ms,
+        .proposer = header->proposer,
+        .beacon = tip->beacon,
+        .final_height = block->has_last_final ? block->last_final.light.height : 0,
+        .txs = txs,
+        .tx_count = count,
+    };
+    struct state_outcome outcome;
+    const struct state_view view = blocks_view(d, parent);
+    state_execute_block(d->machine, &view, &input, &outcome);
+    if (outcome.verdict != STATE_OK) {
+        log_line(LOG_ODD, "chain", "height %llu: transaction %zu is inadmissible: code %d",
+                 (unsigned long long)header->height, outcome.bad_index, (int)outcome.bad_code);
+        return false;
+    }
+    tip->results_root = outcome.results_root;
+    tip->unsealed = outcome.changed;
+    tip->overlay = store_overlay_add(d->store, &(struct store_stage){.parent = parent->overlay,
+                                                                     .height = header->height,
+                                                                     .block_id = tip->block_id,
+                                                                     .writes = outcome.writes});
+    if (tip->overlay != NULL) {
+        tip->state_root = *store_overlay_root(tip->overlay);
+        blocks_encode_results(&outcome, results);
+    }
+    return true;
+}
+
+void blocks_encode_results(const struct state_outcome *outcome, struct store_buffer *out)
+{
+    size_t size = 5;
+    for (size_t i = 0; i < outcome->result_count; i++) {
+        size += outcome->results[i].size + 5;
+    }
+    out->data = malloc(size);
+    ASSERT(out->data != NULL);
+    struct wire_writer writer;
+    struct bytes encoded;
+    wire_writer_init(&writer, out->data, size);
+    wire_write_array(&writer, (uint32_t)outcome->result_count);
+    for (size_t i = 0; i < outcome->result_count; i++) {
+        wire_write_bin(&writer, outcome->results[i]);
+    }
+    ASSERT(wire_writer_end(&writer, &encoded));
+    out->size = encoded.size;
+}
+
+enum consensus_certify blocks_execute(struct driver *d, const struct wire_block *block,
+                                      const struct tip *parent, struct tip *tip,
+                                      struct store_buffer *results)
+{
+    const struct block_header *header = &block->header;
+    uint8_t buffer[WIRE_BEACON_ALPHA_SIZE_MAX];
+    struct hash output;
+    const char *fault = header_fault(d, block, parent);
+    if (fault == NULL &&
+        (header->proposer >= d->set.count ||
+         !crypto_vrf_verify(&d->set.items[header->proposer].vrf,
+                            blocks_beacon_alpha(d, parent, buffer), &header->vrf_proof, &output))) {
+        fault = "vrf_proof";
+    }
+    if (fault != NULL) {
+        log_line(LOG_ODD, "chain", "height %llu: block is bad: %s",
+                 (unsigned long long)header->height, fault);
+        return CONSENSUS_CERTIFY_BAD;
+    }
+    *tip = (struct tip){.height = header->height, .time_ms = header->time_ms};
+    crypto_digest(TAG_BLOCK_HEADER, block->header_bytes, &tip->block_id);
+    blocks_beacon(&output, &tip->beacon);
+    if (!execute(d, block, parent, tip, results)) {
+        return CONSENSUS_CERTIFY_BAD;
+    }
+    return tip->overlay == NULL ? CONSENSUS_CERTIFY_PENDING : CONSENSUS_CERTIFY_OK;
+}
+
+/* Execute u if its parent is.  PENDING while the parent is not. */
+static enum consensus_certify execute_unfinal(struct driver *d, struct unfinal *u)
+{
+    static struct wire_block block; /* 8 KB of finality; the driver's thread only */
+    struct tip parent;
+    if (u->executed) {
+        return CONSENSUS_CERTIFY_OK;
+    }
+    if (u->bad) {
+        return CONSENSUS_CERTIFY_BAD;
+    }
+    if (!blocks_parent_tip(d, &u->parent_id, &parent)) {
+        return CONSENSUS_CERTIFY_PENDING;
+    }
+    ASSERT(wire_decode_block(bytes_of(u->block, u->block_size), &block));
+    struct store_buffer results = {0};
+    const enum consensus_certify verdict = blocks_execute(d, &block, &parent, &u->tip, &results);
+    if (verdict == CONSENSUS_CERTIFY_OK) {
+        u->executed = true;
+        u->results = results.data;
+        u->results_size = results.size;
+    }
+    return verdict;
+}
+
+/* Ancestors first: after a restart certified blocks are not executed yet. */
+enum consensus_certify blocks_execute_branch(struct driver *d, struct unfinal *u)
+{
+    struct unfinal *path[STORE_OVERLAY_COUNT_MAX];
+    uint32_t count = 0;
+    while (u != NULL && !u->executed && count < STORE_OVERLAY_COUNT_MAX) {
+        path[count++] = u;
+        u = find_block(d, &u->parent_id);
+    }
+    enum consensus_certify verdict = CONSENSUS_CERTIFY_OK;
+    while (count > 0 && verdict == CONSENSUS_CERTIFY_OK) {
+        verdict = execute_unfinal(d, path[--count]);
+    }
+    /* An ancestor that is bad makes nothing of this block: its verdict is its own. */
+    return count > 0 ? CONSENSUS_CERTIFY_PENDING : verdict;
+}
+
+void blocks_certify(struct driver *d, uint64_t view, const struct hash *proposal)
+{
+    struct unfinal *u = blocks_find(d, proposal);
+    if (u == NULL || u->final) {
+        return;
+    }
+    const enum consensus_certify verdict = blocks_execute_branch(d, u);
+    if (verdict == CONSENSUS_CERTIFY_PENDING) {
+        return;
+    }
+    struct consensus_event event = {.kind = CONSENSUS_ON_CERTIFIED};
+    event.certified.view = view;
+    event.certified.proposal = *proposal;
+    event.certified.verdict = verdict;
+    driver_queue(d, &event);
+    for (uint32_t i = 0; i < d->certifying_count; i++) {
+        if (d->certifying[i].view == view && hash_equal(&d->certifying[i].proposal, proposal)) {
+            d->certifying[i] = d->certifying[--d->certifying_count];
+            break;
+        }
+    }
+}
+
+void blocks_retry_certify(struct driver *d)
+{
+    for (uint32_t i = d->certifying_count; i > 0; i--) {
+        const uint64_t view = d->certifying[i - 1].view;
+        const struct hash proposal = d->certifying[i - 1].proposal;
+        if (view <= d->committed_view) {
+            d->certifying[i - 1] = d->certifying[--d->certifying_count];
+        } else {
+            blocks_certify(d, view, &proposal);
+        }
+    }
+    driver_drain(d);
+}
+
+static bool stored_results_root(struct driver *d, uint64_t height, struct hash *out,
+                                struct error *error)
+{
+    struct store_buffer buffer = {0};
+    struct crypto_tree tree;
+    struct wire_reader reader;
+    if (store_results(d->store, height, &buffer, error) != STORE_FOUND) {
+        return error_set(error, EXIT_CODE_CORRUPT,
+                         "chain.db: no results of block %llu; rebuild the data directory from the "
+                         "peers",
+                         (unsigned long long)height);
+    }
+    crypto_tree_init(&tree, TAG_RESULT_TREE);
+    wire_reader_init_nodes(&reader, bytes_of(buffer.data, buffer.size), BLOCK_TX_MAX + 2);
+    const uint32_t count = wire_read_list(&reader, BLOCK_TX_MAX + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        crypto_tree_append(&tree, wire_read_bin(&reader, FRAME_SIZE_MAX));
+    }
+    const bool ok = wire_reader_end(&reader);
+    crypto_tree_root(&tree, out);
+    store_buffer_free(&buffer);
+    return ok || error_set(error, EXIT_CODE_CORRUPT, "chain.db: results of block %llu are damaged",
+                           (unsigned long long)height);
+}
+
+bool blocks_replay(struct driver *d, const struct wire_block *block, bool commit, struct tip *tip,
+                   struct error *error)
+{
+    const struct block_header *header = &block->header;
+    struct store_buffer results = {0};
+    struct hash output;
+    *tip = (struct tip){.height = header->height, .time_ms = header->time_ms};
+    crypto_digest(TAG_BLOCK_HEADER, block->header_bytes, &tip->block_id);
+    crypto_vrf_output(&header->vrf_proof, &output);
+    blocks_beacon(&output, &tip->beacon);
+    if (!commit) {
+        struct store_status status;
+        store_status(d->store, &status);
+        tip->state_root = status.applied_root; /* right for the newest; only it is built on */
+        tip->unsealed = !hash_equal(&tip->state_root, &header->state_root);
+        return stored_results_root(d, header->height, &tip->results_root, error);
+    }
+    if (!hash_equal(&header->state_root, &d->committed.state_root) ||
+        !execute(d, block, &d->committed, tip, &results)) {
+        free(results.data);
+        return error_set(error, EXIT_CODE_DIVERGED,
+                         "block %llu of chain.db does not execute on this state; rebuild the data "
+                         "directory from the peers",
+                         (unsigned long long)header->height);
+    }
+    free(results.data);
+    return store_commit(d->store, tip->overlay, error);
+}

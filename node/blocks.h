@@ -1,0 +1,27 @@
+#ifndef NODE_BLOCKS_H
+#define NODE_BLOCKS_H
+
+#include "node/driver.h"
+
+/* What blocks.c, build.c, commit.c, catchup.c and restart.c share about blocks. */
+
+void blocks_proposal_hash(const struct proposal *proposal, struct hash *rest_digest,
+                          struct hash *out);
+struct state_view blocks_view(struct driver *d, const struct tip *tip);
+void blocks_hist_root(struct driver *d, const struct tip *parent, struct hash *out);
+void blocks_beacon(const struct hash *output, struct hash *beacon);
+struct bytes blocks_beacon_alpha(const struct driver *d, const struct tip *parent, uint8_t *buffer);
+/* Execute u and the ancestors that were not executed yet. */
+enum consensus_certify blocks_execute_branch(struct driver *d, struct unfinal *u);
+/* A block of chain.db, judged before it was stored: execute it and commit, or if the state
+ * holds it already only take its place as the tip. */
+bool blocks_replay(struct driver *d, const struct wire_block *block, bool commit, struct tip *tip,
+                   struct error *error);
+/* An array of result records as stored in chain.db; the caller frees it. */
+void blocks_encode_results(const struct state_outcome *outcome, struct store_buffer *out);
+void blocks_encode_finality(const struct finality *finality, struct store_buffer *out);
+void blocks_unfinal_free(struct unfinal *u);
+void blocks_clear(struct driver *d);
+void blocks_look_at_pool(struct driver *d);
+
+#endif /* NODE_BLOCKS_H */

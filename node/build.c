@@ -1,0 +1,157 @@
+#include "node/blocks.h"
+
+#include <string.h>
+
+/* Our own proposal: header over the parent's roots, transactions from the pool. */
+
+struct picked {
+    uint32_t count;
+    size_t size;
+    struct bytes txs[BLOCK_TX_MAX];
+};
+
+enum { BLOCK_OVERHEAD = WIRE_HEADER_SIZE_MAX + WIRE_LAST_FINAL_SIZE_MAX + 16 };
+
+static void pick(struct driver *d, const struct tip *parent, uint64_t time_ms,
+                 struct picked *picked)
+{
+    struct mempool_entry entry;
+    uint32_t cursor = 0;
+    d->building_view = blocks_view(d, parent);
+    state_admission_begin(d->building, &d->building_view, time_ms);
+    picked->count = 0;
+    picked->size = BLOCK_OVERHEAD;
+    while (picked->count < BLOCK_TX_MAX && mempool_next(d->pool, &cursor, &entry)) {
+        if (picked->size + entry.raw.size + 5 > BLOCK_SIZE_MAX) {
+            break;
+        }
+        if (state_admit(d->building, entry.raw, STATE_ADMIT_COUNT, NULL) == CODE_OK) {
+            picked->txs[picked->count++] = entry.raw;
+            picked->size += entry.raw.size + 5;
+        }
+    }
+}
+
+static void txs_root(const struct picked *picked, struct hash *out)
+{
+    struct crypto_tree tree;
+    crypto_tree_init(&tree, TAG_TX_TREE);
+    for (uint32_t i = 0; i < picked->count; i++) {
+        crypto_tree_append(&tree, picked->txs[i]);
+    }
+    crypto_tree_root(&tree, out);
+}
+
+static struct bytes write_last_final(struct driver *d, const struct tip *parent, uint8_t *buffer,
+                                     struct hash *digest)
+{
+    struct wire_writer writer;
+    struct bytes bytes = {0};
+    memset(digest, 0, sizeof(*digest));
+    if (!d->has_tip_finality || d->tip_finality.light.height > parent->height) {
+        return bytes;
+    }
+    wire_writer_init(&writer, buffer, WIRE_LAST_FINAL_SIZE_MAX);
+    wire_write_last_final(&writer, &d->tip_finality);
+    ASSERT(wire_writer_end(&writer, &bytes));
+    crypto_digest(TAG_LAST_FINAL, bytes, digest);
+    return bytes;
+}
+
+static bool write_header(struct driver *d, const struct tip *parent, struct block_header *header)
+{
+    uint8_t alpha[WIRE_BEACON_ALPHA_SIZE_MAX];
+    struct hash output;
+    header->version = BLOCK_VERSION;
+    header->chain_id = d->chain_id;
+    header->height = parent->height + 1;
+    header->parent_id = parent->block_id;
+    header->proposer = d->self;
+    header->state_root = parent->state_root;
+    header->results_root = parent->results_root;
+    header->set_hash = d->set_hash;
+    header->next_set_hash = d->set_hash;
+    blocks_hist_root(d, parent, &header->hist_root);
+    return crypto_vrf_prove(d->vrf_key, blocks_beacon_alpha(d, parent, alpha), &header->vrf_proof,
+                            &output);
+}
+
+static void build_failed(struct driver *d, uint64_t view)
+{
+    struct consensus_event event = {.kind = CONSENSUS_ON_BUILD_FAILED};
+    event.build_failed = view;
+    driver_queue(d, &event);
+}
+
+/* Encode header and block into d->out; false never for a pick within the limits. */
+static struct bytes encode(struct driver *d, const struct block_header *header,
+                           struct bytes last_final, const struct picked *picked,
+                           struct hash *block_id)
+{
+    uint8_t buffer[WIRE_HEADER_SIZE_MAX];
+    struct wire_writer writer;
+    struct bytes header_bytes;
+    struct bytes block;
+    wire_writer_init(&writer, buffer, sizeof(buffer));
+    wire_write_header(&writer, header);
+    ASSERT(wire_writer_end(&writer, &header_bytes));
+    crypto_digest(TAG_BLOCK_HEADER, header_bytes, block_id);
+    wire_writer_init(&writer, d->out, DRIVER_OUT_SIZE);
+    wire_write_block(&writer, &(struct wire_block_parts){.header_bytes = header_bytes,
+                                                         .last_final_bytes = last_final,
+                                                         .txs = picked->txs,
+                                                         .tx_count = picked->count});
+    ASSERT(wire_writer_end(&writer, &block));
+    return block;
+}
+
+void blocks_build(struct driver *d, const struct consensus_action *action)
+{
+    static struct picked picked;     /* the driver's thread only */
+    static struct wire_block parsed; /* 8 KB */
+    static uint8_t last_final_buffer[WIRE_LAST_FINAL_SIZE_MAX];
+    struct tip parent;
+    struct unfinal *u = blocks_find(d, &action->build.parent.proposal);
+    if ((u != NULL && !u->final && blocks_execute_branch(d, u) != CONSENSUS_CERTIFY_OK) ||
+        !blocks_parent_tip(d, &action->build.parent.block_id, &parent)) {
+        build_failed(d, action->build.view);
+        return;
+    }
+    const uint64_t wall = driver_wall_ms();
+    struct block_header header = {.time_ms = wall > parent.time_ms ? wall : parent.time_ms + 1,
+                                  .view = action->build.view};
+    picked.count = 0;
+    if (!action->build.carrier_only) {
+        pick(d, &parent, header.time_ms, &picked);
+    }
+    txs_root(&picked, &header.txs_root);
+    const struct bytes last_final =
+        write_last_final(d, &parent, last_final_buffer, &header.last_cert_hash);
+    if (!write_header(d, &parent, &header)) {
+        build_failed(d, action->build.view);
+        return;
+    }
+    struct wire_proposal message = {0};
+    message.block = encode(d, &header, last_final, &picked, &message.proposal.light.block_id);
+    message.proposal.light.view = header.view;
+    message.proposal.light.height = header.height;
+    message.proposal.light.next_set_hash = header.next_set_hash;
+    message.proposal.rest = (struct proposal_rest){.version = PROPOSAL_VERSION,
+                                                   .chain_id = d->chain_id,
+                                                   .parent_view = action->build.parent.view,
+                                                   .parent_proposal = action->build.parent.proposal,
+                                                   .block_size = (uint32_t)message.block.size,
+                                                   .leader = d->self};
+    ASSERT(wire_decode_block(message.block, &parsed));
+    struct unfinal *own = blocks_add(d, &message, &parsed);
+    if (own == NULL) {
+        return;
+    }
+    struct consensus_event event = {.kind = CONSENSUS_ON_BUILT, .from = d->self};
+    event.proposal.proposal = &own->proposal;
+    event.proposal.hash = own->hash;
+    event.proposal.empty = picked.count == 0;
+    const struct state_view view = blocks_view(d, &parent);
+    event.proposal.due_work = parent.unsealed || state_block_is_due(&view, header.time_ms);
+    driver_queue(d, &event);
+}

@@ -1,0 +1,212 @@
+#include "node/driver.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "node/node.h"
+
+enum {
+    POLL_MS_MAX = 200, /* housekeeping at least this often */
+    DRAIN_FRAMES = 64, /* frames taken in before timers are looked at again */
+};
+
+static uint64_t clock_ms(clockid_t clock)
+{
+    struct timespec now;
+    (void)clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+uint64_t driver_now_ms(void)
+{
+    return clock_ms(CLOCK_BOOTTIME);
+}
+
+uint64_t driver_wall_ms(void)
+{
+    return clock_ms(CLOCK_REALTIME);
+}
+
+bool driver_failed(const struct driver *d)
+{
+    return d->error.code != EXIT_CODE_OK;
+}
+
+void driver_queue(struct driver *d, const struct consensus_event *event)
+{
+    ASSERT(d->queue_count < DRIVER_QUEUE_MAX);
+    d->queue[(d->queue_head + d->queue_count++) % DRIVER_QUEUE_MAX] = *event;
+}
+
+static void step_once(struct driver *d, const struct consensus_event *event)
+{
+    const enum consensus_verdict verdict = consensus_step(d->core, event, &d->actions);
+    d->step_count++;
+    d->verdict_counts[verdict]++;
+    if (verdict == CONSENSUS_EQUIVOCATED) {
+        log_line(LOG_ODD, "consensus", "validator %u contradicts itself", event->from);
+    }
+    action_carry_out(d);
+}
+
+void driver_step(struct driver *d, const struct consensus_event *event)
+{
+    struct consensus_event next = *event;
+    next.now_ms = driver_now_ms();
+    step_once(d, &next);
+    driver_drain(d);
+}
+
+void driver_drain(struct driver *d)
+{
+    while (d->queue_count > 0 && !driver_failed(d)) {
+        struct consensus_event next = d->queue[d->queue_head];
+        d->queue_head = (d->queue_head + 1) % DRIVER_QUEUE_MAX;
+        d->queue_count--;
+        next.now_ms = driver_now_ms();
+        step_once(d, &next);
+    }
+}
+
+static void on_connected(struct driver *d, const struct net_event *event)
+{
+    const uint32_t from = inbound_validator(d, &event->key);
+    if (from >= d->set.count || event->role != NET_ROLE_VALIDATOR) {
+        return;
+    }
+    d->peers[from].sessions[event->lane] = event->session;
+    d->peers[from].heard_ms = driver_now_ms();
+    if (event->lane == NET_LANE_VOTE) {
+        log_line(LOG_INFO, "net", "validator %u connected", from);
+        driver_step(d, &(struct consensus_event){.kind = CONSENSUS_ON_PEER_UP, .from = from});
+    }
+}
+
+static void on_disconnected(struct driver *d, const struct net_event *event)
+{
+    const uint32_t from = inbound_validator(d, &event->key);
+    if (from < d->set.count && d->peers[from].sessions[event->lane] == event->session) {
+        d->peers[from].sessions[event->lane] = 0;
+        log_line(LOG_INFO, "net", "validator %u disconnected in lane %d: %s", from,
+                 (int)event->lane, net_reason_text(event->reason));
+    }
+}
+
+static void on_net_event(struct driver *d, const struct net_event *event)
+{
+    switch (event->kind) {
+    case NET_EVENT_CONNECTED:
+        on_connected(d, event);
+        return;
+    case NET_EVENT_DISCONNECTED:
+        on_disconnected(d, event);
+        return;
+    case NET_EVENT_PING:
+    case NET_EVENT_FRAME:
+        inbound_frame(d, event);
+        return;
+    case NET_EVENT_REQUEST:
+        serve_request(d, event);
+        return;
+    case NET_EVENT_RESPONSE:
+        catchup_answer(d, event);
+        return;
+    }
+    UNREACHABLE();
+}
+
+/* How long the loop may sleep. */
+static uint32_t sleep_ms(const struct driver *d)
+{
+    const uint64_t now = driver_now_ms();
+    const uint64_t until = d->timer_at_ms < d->work_due_ms ? d->timer_at_ms : d->work_due_ms;
+    if (until <= now) {
+        return 0;
+    }
+    return until - now < POLL_MS_MAX ? (uint32_t)(until - now) : POLL_MS_MAX;
+}
+
+static void run_timers(struct driver *d)
+{
+    if (driver_now_ms() >= d->timer_at_ms) {
+        d->timer_at_ms = UINT64_MAX;
+        driver_step(d, &(struct consensus_event){.kind = CONSENSUS_ON_TIMEOUT});
+    }
+    blocks_retry_certify(d);
+    catchup_poll(d);
+    blocks_update_work(d);
+    action_update_ping(d);
+}
+
+static volatile sig_atomic_t stop_asked;
+
+static void on_stop_signal(int number)
+{
+    (void)number;
+    stop_asked = 1;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_stop_signal};
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* Take in what has arrived, at most DRAIN_FRAMES, waiting for the first up to wait_ms. */
+static void drain_net(struct driver *d, uint32_t wait_ms)
+{
+    struct net_event event;
+    for (uint32_t i = 0; i < DRAIN_FRAMES && !driver_failed(d); i++) {
+        if (!net_poll(d->net, &event, i == 0 ? wait_ms : 0)) {
+            return;
+        }
+        on_net_event(d, &event);
+        net_event_release(&event);
+    }
+}
+
+static void loop(struct driver *d)
+{
+    driver_step(d, &(struct consensus_event){.kind = CONSENSUS_ON_START});
+    while (!stop_asked && !driver_failed(d)) {
+        drain_net(d, sleep_ms(d));
+        if (!driver_failed(d)) {
+            run_timers(d);
+        }
+    }
+}
+
+enum exit_code node_run(const struct node_config *config, struct error *error)
+{
+    struct driver *d = calloc(1, sizeof(*d));
+    if (d == NULL) {
+        (void)error_set(error, EXIT_CODE_FAILURE, "node: no memory");
+        return EXIT_CODE_FAILURE;
+    }
+    d->config = *config;
+    d->timer_at_ms = UINT64_MAX;
+    d->work_due_ms = UINT64_MAX;
+    catch_signals();
+    enum exit_code code = EXIT_CODE_OK;
+    const bool opened = restart_open(d, error);
+    if (opened) {
+        error->code = EXIT_CODE_OK; /* a probe for an absent file may have left its word */
+        log_line(LOG_INFO, "node", "running validator=%u height=%llu", d->self,
+                 (unsigned long long)d->committed.height);
+        loop(d);
+        if (driver_failed(d)) {
+            *error = d->error;
+        }
+        log_line(LOG_INFO, "node", "stopping height=%llu", (unsigned long long)d->committed.height);
+    }
+    code = error->code;
+    restart_close(d);
+    free(d);
+    return code;
+}

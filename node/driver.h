@@ -1,0 +1,204 @@
+#ifndef NODE_DRIVER_H
+#define NODE_DRIVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "consensus/consensus.h"
+#include "crypto/crypto.h"
+#include "genesis/genesis.h"
+#include "net/net.h"
+#include "node/config.h"
+#include "node/mempool.h"
+#include "node/recent.h"
+#include "state/state.h"
+#include "store/journal/journal.h"
+#include "store/sign_state/signer_port.h"
+#include "store/store.h"
+#include "wire/sync/sync.h"
+#include "wire/wire.h"
+
+/* The driver: one thread that owns consensus core, state machine, store, journal, signer
+ * and mempool, and passes values between them.  Nobody else may touch them; threads of net
+ * reach it through net_poll alone.
+ *
+ *   driver.c    the loop: next event -> step -> carry out actions
+ *   inbound.c   bytes from validators -> checked events
+ *   action.c    actions -> journal, signer, peers
+ *   blocks.c     blocks: build, certify (with execution), make final
+ *   catchup.c   final blocks fetched by height from peers that are ahead
+ *   serve.c     answers to clients
+ *   restart.c   open everything, replay, restore
+ */
+
+/* What a child builds on: the state after one block. */
+struct tip {
+    uint64_t height;
+    struct hash block_id;
+    uint64_t time_ms;
+    struct hash state_root;   /* after the block */
+    struct hash results_root; /* of the block */
+    struct hash beacon;
+    bool unsealed; /* the block changed state: its root needs a header of its own (T2) */
+    struct store_overlay *overlay; /* NULL: the committed state */
+};
+
+/* A proposal with its block, from acceptance until a while after it is final. */
+struct unfinal {
+    struct unfinal *next;
+    struct hash hash; /* of the proposal */
+    struct proposal proposal;
+    struct hash rest_digest;
+    struct hash parent_id;      /* of the block */
+    struct signature signature; /* the leader's */
+    uint8_t *block;             /* encoded, owned */
+    size_t block_size;
+    bool bad;   /* the proposal breaks a static rule: certify says BAD */
+    bool empty; /* no transactions */
+    bool final;
+    bool executed; /* tip and results are set */
+    struct tip tip;
+    uint8_t *results; /* encoded result records, owned */
+    size_t results_size;
+};
+
+struct peer {
+    uint64_t sessions[NET_LANE_COUNT]; /* 0: not connected */
+    uint64_t heard_ms;                 /* monotonic time of its last message */
+};
+
+enum {
+    CATCHUP_WINDOW_MAX = 16,                       /* heights asked for at once: 64 MiB at most */
+    DRIVER_QUEUE_MAX = CONSENSUS_ACTIONS_MAX + 64, /* answers to one step's requests */
+    DRIVER_CERTIFY_MAX = VIEW_WINDOW * 4,
+    DRIVER_KEEP_FINAL = 64, /* final proposals kept to serve GET_BLOCK */
+    DRIVER_VERDICT_COUNT = 1 << 17,
+    DRIVER_OUT_SIZE = FRAME_SIZE_MAX,
+};
+
+/* Catching up: one peer, a window of heights. */
+struct catchup {
+    bool active;
+    uint64_t next_height; /* to ask for */
+    uint64_t deadline_ms;
+    uint32_t peer;
+    struct store_buffer blocks[CATCHUP_WINDOW_MAX];      /* [i]: height committed + 1 + i */
+    struct store_buffer last_finals[CATCHUP_WINDOW_MAX]; /* the peer's tip evidence */
+};
+
+struct driver {
+    struct node_config config;
+    struct genesis *genesis; /* owned */
+    struct hash chain_id;
+    struct validator_set set;
+    struct hash set_hash;
+    uint32_t self; /* index, or CONSENSUS_OBSERVER */
+    struct crypto_key *consensus_key, *network_key, *vrf_key;
+
+    struct consensus *core;
+    struct consensus_actions actions;
+    struct consensus_event queue[DRIVER_QUEUE_MAX];
+    uint32_t queue_head, queue_count;
+    uint64_t timer_at_ms;
+
+    struct disk_port journal_disk, sign_disk;
+    struct journal *journal;
+    struct signer *own_signer; /* the in-process one */
+    struct signer_port signer;
+    struct store *store;
+    struct state_machine *machine;
+    struct state_admission *admission; /* for the mempool, over the committed state */
+    struct state_admission *building;  /* for a proposal */
+    struct state_view admission_view;  /* outlives the admission's calls, as does the next */
+    struct state_view building_view;
+    struct hash *verdicts; /* X2: direct-mapped cache of good signatures */
+
+    struct net *net;
+    struct peer peers[VALIDATOR_COUNT_MAX];
+    struct mempool *pool;
+    bool pool_ready;       /* some pooled transaction is admissible now */
+    struct recent *recent; /* final transactions by id */
+
+    struct unfinal *unfinals;
+    uint32_t final_kept;
+    struct tip committed;
+    struct hash committed_proposal;
+    uint64_t committed_view;
+    struct finality tip_finality; /* F of the highest final block known with its proposal */
+    bool has_tip_finality;
+    struct {
+        uint64_t view;
+        struct hash proposal;
+    } certifying[DRIVER_CERTIFY_MAX];
+    uint32_t certifying_count;
+    struct catchup catchup;
+
+    bool work_now;
+    uint64_t work_due_ms;
+    uint64_t work_due_header_ms;
+    uint8_t *out;       /* DRIVER_OUT_SIZE bytes for encoding */
+    struct error error; /* set: the node stops with this */
+    uint64_t started_ms;
+    uint64_t ping_view, ping_final_view; /* what the pings say */
+    uint64_t step_count, verdict_counts[CONSENSUS_MALFORMED + 1];
+};
+
+/* Clocks: the only ones of the node. */
+uint64_t driver_now_ms(void);  /* monotonic */
+uint64_t driver_wall_ms(void); /* since 1970 */
+
+/* driver.c */
+void driver_queue(struct driver *d, const struct consensus_event *event);
+/* Pass one event to the core and carry out what it answers, answers included. */
+void driver_step(struct driver *d, const struct consensus_event *event);
+/* Pass the queued answers to the core. */
+void driver_drain(struct driver *d);
+bool driver_failed(const struct driver *d);
+
+/* inbound.c */
+void inbound_frame(struct driver *d, const struct net_event *event);
+uint32_t inbound_validator(const struct driver *d, const struct net_key *key);
+/* Take in a transaction; answers the admission code.  forward: tell the other validators. */
+enum code inbound_tx(struct driver *d, struct bytes raw, bool forward, struct hash *id);
+void inbound_vote_digest(const struct driver *d, const struct vote *vote, struct hash *out);
+MUST_USE bool inbound_certificate_valid(const struct driver *d,
+                                        const struct certificate *certificate);
+void inbound_finality_certificate(const struct finality *finality, struct certificate *out);
+
+/* action.c */
+void action_carry_out(struct driver *d);
+void action_send_status(struct driver *d, uint32_t to);
+/* K7: STATUS rides in the pings; renew it when it has changed. */
+void action_update_ping(struct driver *d);
+
+/* blocks.c */
+struct unfinal *blocks_find(const struct driver *d, const struct hash *proposal);
+/* Make an entry from a decoded proposal whose block matches its id; copies the block. */
+struct unfinal *blocks_add(struct driver *d, const struct wire_proposal *proposal,
+                           const struct wire_block *block);
+void blocks_build(struct driver *d, const struct consensus_action *action);
+void blocks_certify(struct driver *d, uint64_t view, const struct hash *proposal);
+void blocks_retry_certify(struct driver *d);
+void blocks_finalize(struct driver *d);
+bool blocks_parent_tip(struct driver *d, const struct hash *parent_id, struct tip *out);
+/* Judge a block on its parent and execute it: *tip is the state after it. */
+enum consensus_certify blocks_execute(struct driver *d, const struct wire_block *block,
+                                      const struct tip *parent, struct tip *tip,
+                                      struct store_buffer *results);
+void blocks_update_work(struct driver *d);
+void blocks_after_commit(struct driver *d, const struct wire_block *block, uint64_t height);
+
+/* catchup.c */
+void catchup_begin(struct driver *d);
+void catchup_poll(struct driver *d);
+void catchup_answer(struct driver *d, const struct net_event *event);
+
+/* serve.c */
+void serve_request(struct driver *d, const struct net_event *event);
+
+/* restart.c */
+bool restart_open(struct driver *d, struct error *error);
+void restart_close(struct driver *d);
+
+#endif /* NODE_DRIVER_H */

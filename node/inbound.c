@@ -1,0 +1,393 @@
+#include "node/driver.h"
+
+#include <string.h>
+
+#include "base/log.h"
+
+/* Bytes from validators become checked events: decoded, from the right sender, signatures
+ * verified unless the core would refuse the event anyway. */
+
+uint32_t inbound_validator(const struct driver *d, const struct net_key *key)
+{
+    for (uint32_t i = 0; i < d->set.count; i++) {
+        const struct net_key known = net_key_of_node(&d->set.items[i].network);
+        if (net_key_equal(&known, key)) {
+            return i;
+        }
+    }
+    return UINT32_MAX;
+}
+
+void inbound_vote_digest(const struct driver *d, const struct vote *vote, struct hash *out)
+{
+    uint8_t buffer[WIRE_VOTE_PREIMAGE_SIZE_MAX];
+    struct wire_writer writer;
+    struct bytes preimage;
+    wire_writer_init(&writer, buffer, sizeof(buffer));
+    wire_write_vote_preimage(&writer, &d->chain_id, &d->set_hash, vote);
+    ASSERT(wire_writer_end(&writer, &preimage));
+    crypto_digest(wire_vote_tag(vote->kind), preimage, out);
+}
+
+static bool vote_valid(const struct driver *d, const struct vote *vote)
+{
+    struct hash digest;
+    if (vote->validator >= d->set.count) {
+        return false;
+    }
+    inbound_vote_digest(d, vote, &digest);
+    return crypto_verify(&d->set.items[vote->validator].consensus, &digest, &vote->signature);
+}
+
+bool inbound_certificate_valid(const struct driver *d, const struct certificate *certificate)
+{
+    const struct vote vote = {.kind = certificate->kind,
+                              .epoch = certificate->epoch,
+                              .view = certificate->view,
+                              .proposal = certificate->proposal};
+    struct hash digest;
+    uint32_t used = 0;
+    inbound_vote_digest(d, &vote, &digest);
+    for (uint32_t i = 0; i < VALIDATOR_COUNT_MAX; i++) {
+        if (!validator_bitmap_get(&certificate->signers, i)) {
+            continue;
+        }
+        if (i >= d->set.count ||
+            !crypto_verify(&d->set.items[i].consensus, &digest, &certificate->signatures[used])) {
+            return false;
+        }
+        used++;
+    }
+    return used >= validator_quorum(d->set.count);
+}
+
+void inbound_finality_certificate(const struct finality *finality, struct certificate *out)
+{
+    uint8_t buffer[WIRE_LIGHT_SIZE_MAX];
+    struct wire_writer writer;
+    struct bytes light;
+    struct crypto_sha256 sha;
+    memset(out, 0, sizeof(*out));
+    wire_writer_init(&writer, buffer, sizeof(buffer));
+    wire_write_light(&writer, &finality->light);
+    ASSERT(wire_writer_end(&writer, &light));
+    crypto_digest_init(&sha, TAG_PROPOSAL);
+    crypto_sha256_update(&sha, light);
+    crypto_sha256_update(&sha, bytes_of(finality->rest_digest.bytes, HASH_SIZE));
+    crypto_sha256_final(&sha, &out->proposal);
+    out->kind = VOTE_FINALIZE;
+    out->epoch = finality->light.epoch;
+    out->view = finality->light.view;
+    out->signers = finality->signers;
+    out->signature_count = finality->signature_count;
+    memcpy(out->signatures, finality->signatures, sizeof(out->signatures));
+}
+
+static void on_vote(struct driver *d, uint32_t from, struct bytes body)
+{
+    struct consensus_event event = {.kind = CONSENSUS_ON_VOTE, .from = from};
+    if (!wire_decode_vote(body, &event.vote) || event.vote.validator != from ||
+        event.vote.kind == VOTE_PROPOSE) {
+        log_line(LOG_ODD, "consensus", "validator %u sent a malformed vote", from);
+        return;
+    }
+    event.now_ms = driver_now_ms();
+    const enum consensus_verdict verdict = consensus_screen(d->core, &event);
+    if ((verdict == CONSENSUS_ACCEPTED || verdict == CONSENSUS_EQUIVOCATED) &&
+        !vote_valid(d, &event.vote)) {
+        log_line(LOG_ODD, "consensus", "validator %u sent a vote with a wrong signature", from);
+        return;
+    }
+    driver_step(d, &event);
+}
+
+static void take_certificate(struct driver *d, uint32_t from, const struct certificate *certificate)
+{
+    const struct consensus_event event = {.kind = CONSENSUS_ON_CERTIFICATE,
+                                          .from = from,
+                                          .now_ms = driver_now_ms(),
+                                          .certificate = certificate};
+    if (consensus_screen(d->core, &event) == CONSENSUS_ACCEPTED &&
+        !inbound_certificate_valid(d, certificate)) {
+        log_line(LOG_ODD, "consensus", "validator %u sent an invalid certificate", from);
+        return;
+    }
+    driver_step(d, &event);
+}
+
+static void on_status(struct driver *d, uint32_t from, struct bytes body)
+{
+    static struct wire_status status; /* 16 KB; the driver's thread only */
+    if (!wire_decode_status(body, &status)) {
+        log_line(LOG_ODD, "consensus", "validator %u sent a malformed status", from);
+        return;
+    }
+    if (status.has_last_final) {
+        take_certificate(d, from, &status.last_final);
+    }
+    if (status.has_entry) {
+        take_certificate(d, from, &status.entry);
+    }
+    struct consensus_event event = {.kind = CONSENSUS_ON_STATUS, .from = from};
+    event.status.epoch = status.epoch;
+    event.status.view = status.view;
+    event.status.final_view = status.has_last_final ? status.last_final.view : 0;
+    driver_step(d, &event);
+}
+
+static void on_get_certificates(struct driver *d, uint32_t from, struct bytes body, bool range)
+{
+    struct consensus_event event = {.kind = CONSENSUS_ON_GET_CERTIFICATES, .from = from};
+    struct wire_get_cert one;
+    struct wire_get_certs many;
+    if (range && wire_decode_get_certs(body, &many)) {
+        const uint64_t count = many.to_view - many.from_view + 1;
+        event.range.epoch = many.epoch;
+        event.range.view = many.from_view;
+        event.range.count = count < CONSENSUS_RANGE_MAX ? (uint32_t)count : CONSENSUS_RANGE_MAX;
+    } else if (!range && wire_decode_get_cert(body, &one)) {
+        event.range.epoch = one.epoch;
+        event.range.view = one.view;
+        event.range.count = 1;
+    } else {
+        return;
+    }
+    driver_step(d, &event);
+}
+
+static void on_get_block(struct driver *d, uint32_t from, struct bytes body)
+{
+    struct hash proposal;
+    if (!wire_decode_get_block(body, &proposal)) {
+        return;
+    }
+    const struct unfinal *u = blocks_find(d, &proposal);
+    if (u == NULL || d->peers[from].sessions[NET_LANE_BULK] == 0) {
+        return;
+    }
+    const struct wire_proposal message = {.proposal = u->proposal,
+                                          .signature = u->signature,
+                                          .block = bytes_of(u->block, u->block_size)};
+    struct wire_writer writer;
+    struct bytes out;
+    wire_writer_init(&writer, d->out, DRIVER_OUT_SIZE);
+    wire_write_message(&writer, WIRE_PROPOSAL);
+    wire_write_proposal(&writer, &message);
+    if (wire_writer_end(&writer, &out)) {
+        (void)net_send(d->net, d->peers[from].sessions[NET_LANE_BULK], out);
+    }
+}
+
+/* A rule that needs the proposal and its block alone (R4): false is a reason for NULLIFY. */
+static bool proposal_sound(const struct driver *d, const struct proposal *proposal,
+                           const struct wire_block *block, size_t block_size)
+{
+    const struct proposal_light *light = &proposal->light;
+    const struct proposal_rest *rest = &proposal->rest;
+    const struct block_header *header = &block->header;
+    if (!hash_equal(&rest->chain_id, &d->chain_id) ||
+        !hash_equal(&header->chain_id, &d->chain_id) || rest->flags != 0 ||
+        rest->block_size != block_size || rest->da_mode != DA_FULL ||
+        light->height != header->height || light->view != header->view ||
+        light->epoch != header->epoch || rest->leader != header->proposer ||
+        !hash_equal(&light->next_set_hash, &header->next_set_hash) ||
+        !hash_equal(&header->set_hash, &d->set_hash) ||
+        !hash_equal(&header->next_set_hash, &d->set_hash)) {
+        return false;
+    }
+    if (block->has_last_final) {
+        static struct certificate certificate; /* 8 KB; the driver's thread only */
+        inbound_finality_certificate(&block->last_final, &certificate);
+        return block->last_final.light.height < header->height &&
+               inbound_certificate_valid(d, &certificate);
+    }
+    return true;
+}
+
+/* The block's bytes are the ones its id commits to; otherwise the sender lied, not the leader. */
+static bool block_matches(const struct hash *block_id, const struct wire_block *block)
+{
+    struct hash digest;
+    struct crypto_tree tree;
+    struct wire_tx_iterator iterator;
+    struct bytes tx;
+    crypto_digest(TAG_BLOCK_HEADER, block->header_bytes, &digest);
+    if (!hash_equal(&digest, block_id)) {
+        return false;
+    }
+    if (block->has_last_final) {
+        crypto_digest(TAG_LAST_FINAL, block->last_final_bytes, &digest);
+        if (!hash_equal(&digest, &block->header.last_cert_hash)) {
+            return false;
+        }
+    }
+    crypto_tree_init(&tree, TAG_TX_TREE);
+    wire_txs_begin(&iterator, &block->txs);
+    while (wire_txs_next(&iterator, &tx)) {
+        crypto_tree_append(&tree, tx);
+    }
+    crypto_tree_root(&tree, &digest);
+    return hash_equal(&digest, &block->header.txs_root);
+}
+
+static void proposal_hash(const struct wire_proposal *message, struct hash *out)
+{
+    struct hash rest;
+    struct crypto_sha256 sha;
+    crypto_digest(TAG_PROPOSAL_REST, message->rest_bytes, &rest);
+    crypto_digest_init(&sha, TAG_PROPOSAL);
+    crypto_sha256_update(&sha, message->light_bytes);
+    crypto_sha256_update(&sha, bytes_of(rest.bytes, HASH_SIZE));
+    crypto_sha256_final(&sha, out);
+}
+
+/* Whether an empty block has a reason to exist (T2): it seals, or a deadline is due. */
+static bool has_due_work(struct driver *d, const struct wire_block *block)
+{
+    struct tip parent;
+    if (!blocks_parent_tip(d, &block->header.parent_id, &parent)) {
+        return true; /* unknown here: the core decides by what it knows of the parent */
+    }
+    const struct state_view view =
+        parent.overlay != NULL ? store_overlay_view(parent.overlay) : store_view(d->store);
+    return parent.unsealed || state_block_is_due(&view, block->header.time_ms);
+}
+
+static void on_proposal(struct driver *d, uint32_t from, struct bytes body)
+{
+    static struct wire_proposal message;
+    static struct wire_block block; /* 8 KB of finality; the driver's thread only */
+    struct consensus_event event = {.kind = CONSENSUS_ON_PROPOSAL, .from = from};
+    if (!wire_decode_proposal(body, &message) || !wire_decode_block(message.block, &block) ||
+        message.proposal.rest.leader >= d->set.count) {
+        log_line(LOG_ODD, "consensus", "validator %u sent a malformed proposal", from);
+        return;
+    }
+    proposal_hash(&message, &event.proposal.hash);
+    event.proposal.proposal = &message.proposal;
+    event.proposal.empty = block.txs.count == 0;
+    event.now_ms = driver_now_ms();
+    const enum consensus_verdict screened = consensus_screen(d->core, &event);
+    if (screened != CONSENSUS_ACCEPTED && screened != CONSENSUS_EQUIVOCATED) {
+        driver_step(d, &event);
+        return;
+    }
+    const struct vote vote = {.kind = VOTE_PROPOSE,
+                              .epoch = message.proposal.light.epoch,
+                              .view = message.proposal.light.view,
+                              .proposal = event.proposal.hash,
+                              .validator = message.proposal.rest.leader,
+                              .signature = message.signature};
+    if (!vote_valid(d, &vote) || !block_matches(&message.proposal.light.block_id, &block)) {
+        log_line(LOG_ODD, "consensus", "validator %u sent a proposal that does not verify", from);
+        return;
+    }
+    event.proposal.bad = !proposal_sound(d, &message.proposal, &block, message.block.size);
+    event.proposal.due_work = has_due_work(d, &block);
+    const uint64_t latest = driver_wall_ms() + genesis_params(d->genesis)->drift_max_ms;
+    event.proposal.earliest_ok_ms =
+        block.header.time_ms <= latest ? 0 : event.now_ms + (block.header.time_ms - latest);
+    struct unfinal *u = blocks_add(d, &message, &block);
+    if (u == NULL) {
+        return;
+    }
+    u->bad = event.proposal.bad;
+    event.proposal.proposal = &u->proposal;
+    driver_step(d, &event);
+}
+
+static void forward_tx(struct driver *d, struct bytes raw)
+{
+    struct wire_writer writer;
+    struct bytes out;
+    wire_writer_init(&writer, d->out, DRIVER_OUT_SIZE);
+    wire_write_message(&writer, WIRE_TXS);
+    wire_write_txs(&writer, &raw, 1);
+    ASSERT(wire_writer_end(&writer, &out));
+    for (uint32_t i = 0; i < d->set.count; i++) {
+        if (d->peers[i].sessions[NET_LANE_BULK] != 0) {
+            (void)net_send(d->net, d->peers[i].sessions[NET_LANE_BULK], out);
+        }
+    }
+}
+
+enum code inbound_tx(struct driver *d, struct bytes raw, bool forward, struct hash *id)
+{
+    struct tx tx;
+    const enum code code = state_admit(d->admission, raw, STATE_ADMIT_PEEK, &tx);
+    if (code != CODE_OK && code != CODE_E_SEQ_GAP && code != CODE_E_QUOTA) {
+        return code;
+    }
+    struct mempool_entry entry = {
+        .sender = tx.sender, .raw = raw, .valid_until_ms = tx.valid_until_ms};
+    crypto_digest(TAG_TX, tx.payload, id);
+    crypto_sha256(raw, &entry.digest);
+    const enum mempool_verdict verdict = mempool_add(d->pool, &entry);
+    if (verdict == MEMPOOL_FULL || verdict == MEMPOOL_SENDER_FULL) {
+        return CODE_E_QUOTA;
+    }
+    d->pool_ready = d->pool_ready || code == CODE_OK;
+    if (forward && verdict == MEMPOOL_ADDED) {
+        forward_tx(d, raw);
+    }
+    return CODE_OK;
+}
+
+static void on_txs(struct driver *d, struct bytes body)
+{
+    struct wire_txs txs;
+    struct wire_tx_iterator iterator;
+    struct bytes tx;
+    struct hash id;
+    if (!wire_decode_txs(body, &txs)) {
+        return;
+    }
+    wire_txs_begin(&iterator, &txs);
+    while (wire_txs_next(&iterator, &tx)) {
+        (void)inbound_tx(d, tx, false, &id);
+    }
+}
+
+void inbound_frame(struct driver *d, const struct net_event *event)
+{
+    static struct certificate certificate; /* 8 KB; the driver's thread only */
+    const uint32_t from = inbound_validator(d, &event->key);
+    struct wire_message message;
+    if (from >= d->set.count || event->role != NET_ROLE_VALIDATOR) {
+        return; /* clients ask with requests */
+    }
+    d->peers[from].heard_ms = driver_now_ms();
+    if (!wire_decode_message(event->bytes, &message)) {
+        log_line(LOG_ODD, "net", "validator %u sent bytes that are no message", from);
+        return;
+    }
+    switch (message.kind) {
+    case WIRE_VOTE:
+        on_vote(d, from, message.body);
+        return;
+    case WIRE_CERT:
+        if (wire_decode_certificate(message.body, &certificate)) {
+            take_certificate(d, from, &certificate);
+        }
+        return;
+    case WIRE_PROPOSAL:
+        on_proposal(d, from, message.body);
+        return;
+    case WIRE_STATUS:
+        on_status(d, from, message.body);
+        return;
+    case WIRE_GET_CERT:
+    case WIRE_GET_CERTS:
+        on_get_certificates(d, from, message.body, message.kind == WIRE_GET_CERTS);
+        return;
+    case WIRE_GET_BLOCK:
+        on_get_block(d, from, message.body);
+        return;
+    case WIRE_TXS:
+        on_txs(d, message.body);
+        return;
+    case WIRE_BLOCK:
+    case WIRE_WAKE:
+        return;
+    }
+}

@@ -1,0 +1,11 @@
+#ifndef NODE_NODE_H
+#define NODE_NODE_H
+
+#include "base/error.h"
+#include "node/config.h"
+
+/* A validator node in this process.  Runs until SIGTERM or SIGINT (EXIT_CODE_OK) or until
+ * it must stop by itself; then *error says why and the code is that of base/exit_codes.def. */
+enum exit_code node_run(const struct node_config *config, struct error *error);
+
+#endif /* NODE_NODE_H */

@@ -1,0 +1,409 @@
+#include "node/blocks.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "crypto/keyfile/keyfile.h"
+
+/* Opening in order: genesis, keys, chain.db and state.db (executing what state.db lacks),
+ * sign.state, journal, core, net.  Closing is the reverse. */
+
+enum { STANDSTILL_MS = 5000 };
+
+static bool path_in(char *out, const char *dir, const char *name, struct error *error)
+{
+    const int length = snprintf(out, CONFIG_PATH_MAX, "%s/%s", dir, name);
+    return (length > 0 && length < CONFIG_PATH_MAX) ||
+           error_set(error, EXIT_CODE_BAD_CONFIG, "%s: path too long", dir);
+}
+
+static bool load_key(struct driver *d, const char *name, enum crypto_keyfile_kind kind,
+                     struct crypto_key **out, struct error *error)
+{
+    char path[CONFIG_PATH_MAX];
+    return path_in(path, d->config.keys_dir, name, error) &&
+           crypto_keyfile_load(&(struct crypto_keyfile){.path = path, .kind = kind}, out, error);
+}
+
+static bool open_identity(struct driver *d, struct error *error)
+{
+    if (!genesis_load(d->config.genesis, &d->genesis, error) ||
+        !load_key(d, "consensus.key", CRYPTO_KEYFILE_CONSENSUS, &d->consensus_key, error) ||
+        !load_key(d, "network.key", CRYPTO_KEYFILE_NETWORK, &d->network_key, error) ||
+        !load_key(d, "vrf.key", CRYPTO_KEYFILE_VRF, &d->vrf_key, error)) {
+        return false;
+    }
+    d->chain_id = *genesis_chain_id(d->genesis);
+    d->set = *genesis_validators(d->genesis);
+    d->set_hash = *genesis_set_hash(d->genesis);
+    d->self = CONSENSUS_OBSERVER;
+    for (uint32_t i = 0; i < d->set.count; i++) {
+        if (public_key_equal(&d->set.items[i].consensus, crypto_key_public(d->consensus_key))) {
+            d->self = i;
+        }
+    }
+    if (d->self == CONSENSUS_OBSERVER ||
+        !public_key_equal(&d->set.items[d->self].network, crypto_key_public(d->network_key)) ||
+        !public_key_equal(&d->set.items[d->self].vrf, crypto_key_public(d->vrf_key))) {
+        return error_set(error, EXIT_CODE_BAD_KEY,
+                         "keys in %s: not those of one validator of the genesis file; point "
+                         "keys_dir at this validator's folder",
+                         d->config.keys_dir);
+    }
+    return true;
+}
+
+/* X2: a direct-mapped table; a collision only costs a verification. */
+static struct hash *verdict_slot(struct driver *d, const struct hash *digest)
+{
+    uint32_t index = 0;
+    memcpy(&index, digest->bytes, sizeof(index));
+    return &d->verdicts[index % DRIVER_VERDICT_COUNT];
+}
+
+static bool verdict_known(void *context, const struct hash *digest)
+{
+    return hash_equal(verdict_slot(context, digest), digest);
+}
+
+static void verdict_remember(void *context, const struct hash *digest)
+{
+    *verdict_slot(context, digest) = *digest;
+}
+
+static bool make_machines(struct driver *d, struct error *error)
+{
+    const struct state_admission_config config = {
+        .chain_id = d->chain_id,
+        .verdicts = {.context = d, .known_good = verdict_known, .remember_good = verdict_remember}};
+    void *machine = aligned_alloc(64, (state_footprint() + 63) / 64 * 64);
+    void *admission = malloc(state_admission_footprint());
+    void *building = malloc(state_admission_footprint());
+    d->verdicts = calloc(DRIVER_VERDICT_COUNT, sizeof(struct hash));
+    d->out = malloc(DRIVER_OUT_SIZE);
+    d->pool = mempool_new();
+    d->recent = recent_new();
+    if (machine == NULL || admission == NULL || building == NULL || d->verdicts == NULL ||
+        d->out == NULL || d->pool == NULL || d->recent == NULL) {
+        free(machine);
+        free(admission);
+        free(building);
+        return error_set(error, EXIT_CODE_FAILURE, "node: no memory");
+    }
+    d->machine = state_init(machine, &config);
+    d->admission = state_admission_init(admission, &config);
+    d->building = state_admission_init(building, &config);
+    return true;
+}
+
+static bool commit_genesis(struct driver *d, struct error *error)
+{
+    struct state_writes writes;
+    state_execute_genesis(d->machine, genesis_state(d->genesis), &writes);
+    struct store_overlay *overlay = store_overlay_add(
+        d->store, &(struct store_stage){.block_id = d->chain_id, .writes = writes});
+    ASSERT(overlay != NULL);
+    return store_commit(d->store, overlay, error);
+}
+
+static void genesis_tip(struct driver *d, const struct hash *root)
+{
+    d->committed = (struct tip){.block_id = d->chain_id,
+                                .time_ms = genesis_state(d->genesis)->time_ms,
+                                .state_root = *root};
+    struct crypto_tree empty;
+    crypto_tree_init(&empty, TAG_RESULT_TREE);
+    crypto_tree_root(&empty, &d->committed.results_root);
+    crypto_digest(TAG_BEACON, bytes_of(d->chain_id.bytes, HASH_SIZE), &d->committed.beacon);
+}
+
+/* Execute one block of chain.db on the committed state; it was judged before it was stored. */
+static bool replay_block(struct driver *d, uint64_t height, bool commit, struct error *error)
+{
+    static struct wire_block block; /* 8 KB; before any other thread */
+    struct store_buffer bytes = {0};
+    struct tip tip;
+    if (store_block(d->store, height, &bytes, error) != STORE_FOUND) {
+        return error_set(error, EXIT_CODE_CORRUPT,
+                         "chain.db: block %llu is missing; rebuild the data "
+                         "directory from the peers",
+                         (unsigned long long)height);
+    }
+    bool ok = wire_decode_block(bytes_of(bytes.data, bytes.size), &block);
+    if (!ok) {
+        (void)error_set(error, EXIT_CODE_CORRUPT, "chain.db: block %llu does not decode",
+                        (unsigned long long)height);
+    } else {
+        ok = blocks_replay(d, &block, commit, &tip, error);
+    }
+    if (ok) {
+        d->committed = tip;
+        d->committed.overlay = NULL;
+        blocks_after_commit(d, &block, height);
+    }
+    store_buffer_free(&bytes);
+    return ok;
+}
+
+/* The tip as the blocks of chain.db leave it: applied ones are only looked at. */
+static bool open_store(struct driver *d, struct error *error)
+{
+    const struct store_options options = {.dir = d->config.data_dir,
+                                          .chain_id = d->chain_id,
+                                          .reserve_bytes = d->config.disk_reserve_mib << 20};
+    struct store_status status;
+    if (!store_open(&options, &d->store, error)) {
+        return false;
+    }
+    store_status(d->store, &status);
+    if (!status.initialised && !commit_genesis(d, error)) {
+        return false;
+    }
+    store_status(d->store, &status);
+    genesis_tip(d, &status.applied_root);
+    enum { RECENT_BLOCKS = 64 };
+    const uint64_t look_from =
+        status.applied_height > RECENT_BLOCKS ? status.applied_height - RECENT_BLOCKS : 0;
+    for (uint64_t h = look_from + 1; h <= status.decided_height; h++) {
+        if (!replay_block(d, h, h > status.applied_height, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_tip_finality(struct driver *d, struct error *error)
+{
+    struct store_buffer buffer = {0};
+    const enum store_answer answer =
+        d->committed.height == 0 ? STORE_ABSENT
+                                 : store_finality(d->store, d->committed.height, &buffer, error);
+    if (d->committed.height == 0) {
+        return true;
+    }
+    d->has_tip_finality =
+        answer == STORE_FOUND &&
+        wire_decode_last_final(bytes_of(buffer.data, buffer.size), &d->tip_finality);
+    store_buffer_free(&buffer);
+    return d->has_tip_finality ||
+           error_set(error, EXIT_CODE_CORRUPT,
+                     "chain.db: no finality for its newest block %llu; rebuild the data directory "
+                     "from the peers",
+                     (unsigned long long)d->committed.height);
+}
+
+static void restore_proposal(struct driver *d, struct bytes payload)
+{
+    static struct wire_proposal proposal; /* before any other thread */
+    static struct wire_block block;
+    if (!wire_decode_proposal(payload, &proposal) || !wire_decode_block(proposal.block, &block) ||
+        proposal.proposal.light.view <= d->committed_view) {
+        return;
+    }
+    struct unfinal *u = blocks_add(d, &proposal, &block);
+    if (u != NULL) {
+        consensus_restore_proposal(d->core, &u->proposal, &u->hash, u->empty);
+    }
+}
+
+static void restore_record(void *context, const struct journal_record *record)
+{
+    static struct certificate certificate; /* before any other thread */
+    struct driver *d = context;
+    struct vote vote = {.epoch = record->epoch, .view = record->view, .validator = d->self};
+    struct hash hash;
+    switch (record->type) {
+    case JOURNAL_VOTE:
+        if (record->payload.size == 1 + HASH_SIZE && record->payload.data[0] <= VOTE_FINALIZE) {
+            vote.kind = (enum vote_kind)record->payload.data[0];
+            memcpy(vote.proposal.bytes, record->payload.data + 1, HASH_SIZE);
+            consensus_restore_vote(d->core, &vote);
+        }
+        return;
+    case JOURNAL_CERTIFICATE:
+        if (wire_decode_certificate(record->payload, &certificate)) {
+            consensus_restore_certificate(d->core, &certificate);
+        }
+        return;
+    case JOURNAL_PROPOSAL:
+        restore_proposal(d, record->payload);
+        return;
+    case JOURNAL_CERTIFIED:
+        if (record->payload.size == HASH_SIZE) {
+            memcpy(hash.bytes, record->payload.data, HASH_SIZE);
+            consensus_restore_certified(d->core, record->view, &hash);
+        }
+        return;
+    }
+}
+
+static void restore_signed(void *context, const struct vote *vote)
+{
+    struct driver *d = context;
+    struct vote own = *vote;
+    own.validator = d->self;
+    consensus_restore_vote(d->core, &own);
+}
+
+static bool open_core(struct driver *d, struct error *error)
+{
+    static struct certificate certificate; /* before any other thread */
+    const struct params *params = genesis_params(d->genesis);
+    struct consensus_config config = {
+        .validator_count = d->set.count,
+        .self = d->self,
+        .leader_offset = genesis_leader_offset(d->genesis),
+        .delta_0_ms = (uint32_t)params->delta_0_ms,
+        .delta_max_ms = (uint32_t)params->delta_max_ms,
+        .c_max_ms = (uint32_t)params->c_max_ms,
+        .min_block_interval_ms = (uint32_t)d->config.min_block_interval_ms,
+        .standstill_ms = STANDSTILL_MS,
+        .anchor = {.block_id = d->chain_id},
+    };
+    if (d->has_tip_finality) {
+        inbound_finality_certificate(&d->tip_finality, &certificate);
+        config.anchor = (struct consensus_anchor){.view = d->tip_finality.light.view,
+                                                  .proposal = certificate.proposal,
+                                                  .block_id = d->committed.block_id,
+                                                  .height = d->committed.height,
+                                                  .certificate = &certificate};
+        d->committed_view = d->tip_finality.light.view;
+        d->committed_proposal = certificate.proposal;
+    }
+    void *memory = aligned_alloc(64, (consensus_footprint(d->set.count) + 63) / 64 * 64);
+    if (memory == NULL) {
+        return error_set(error, EXIT_CODE_FAILURE, "node: no memory");
+    }
+    d->core = consensus_init(memory, &config);
+    return true;
+}
+
+static bool make_dir(const char *path, struct error *error)
+{
+    return mkdir(path, 0700) == 0 || errno == EEXIST ||
+           error_set(error, EXIT_CODE_STORE, "%s: cannot be made", path);
+}
+
+static bool open_signer(struct driver *d, bool fresh, struct error *error)
+{
+    char path[CONFIG_PATH_MAX];
+    struct sign_state *state = NULL;
+    const struct sign_identity identity = {.chain_id = d->chain_id,
+                                           .key = *crypto_key_public(d->consensus_key)};
+    if (!path_in(path, d->config.data_dir, "sign", error) || !make_dir(path, error) ||
+        !disk_posix_open(path, &d->sign_disk, error) ||
+        !sign_state_open(&d->sign_disk, &identity, fresh, &state, error)) {
+        return false;
+    }
+    d->own_signer = signer_create(d->consensus_key, &d->chain_id, state);
+    if (d->own_signer == NULL) {
+        sign_state_close(state);
+        return error_set(error, EXIT_CODE_FAILURE, "node: no memory");
+    }
+    d->signer = signer_port_of(d->own_signer);
+    return true;
+}
+
+/* A key that has voted before must not start from nothing: only a data directory without
+ * blocks and without a journal may make a new sign.state. */
+static bool open_journal(struct driver *d, struct error *error)
+{
+    char path[CONFIG_PATH_MAX];
+    if (!path_in(path, d->config.data_dir, "journal", error)) {
+        return false;
+    }
+    const bool fresh = d->committed.height == 0 && access(path, F_OK) != 0;
+    return open_signer(d, fresh, error) && make_dir(path, error) &&
+           disk_posix_open(path, &d->journal_disk, error) &&
+           journal_open(&d->journal_disk, restore_record, d, &d->journal, error) &&
+           d->signer.export_votes(d->signer.context, restore_signed, d, error);
+}
+
+static enum net_reason admit(void *context, enum net_role role, enum net_lane lane,
+                             const struct net_key *key)
+{
+    const struct driver *d = context;
+    const bool validator = inbound_validator(d, key) < d->set.count;
+    switch (role) {
+    case NET_ROLE_VALIDATOR:
+        return validator ? NET_REASON_NONE : NET_REASON_NOT_ADMITTED;
+    case NET_ROLE_CLIENT:
+    case NET_ROLE_ANON:
+        return lane == NET_LANE_BULK ? NET_REASON_NONE : NET_REASON_NOT_ADMITTED;
+    case NET_ROLE_FULL:
+    case NET_ROLE_MEMBER:
+        return NET_REASON_NOT_ADMITTED;
+    }
+    return NET_REASON_NOT_ADMITTED;
+}
+
+static bool open_net(struct driver *d, struct error *error)
+{
+    const struct net_config config = {.listen = d->config.listen,
+                                      .chain_id = d->chain_id,
+                                      .genesis_hash = d->chain_id,
+                                      .role = NET_ROLE_VALIDATOR,
+                                      .key = d->network_key,
+                                      .admit = admit,
+                                      .admit_context = d};
+    if (!net_open(&config, &d->net, error)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < d->set.count; i++) {
+        if (i == d->self || d->config.peers[i][0] == '\0') {
+            continue;
+        }
+        const struct net_peer peer = {.address = d->config.peers[i],
+                                      .key = net_key_of_node(&d->set.items[i].network),
+                                      .vote_lane = true,
+                                      .bulk_lane = true,
+                                      .mutual = true};
+        if (!net_peer_add(d->net, &peer)) {
+            return error_set(error, EXIT_CODE_BAD_CONFIG, "peer %u: %s cannot be used", i,
+                             d->config.peers[i]);
+        }
+    }
+    return true;
+}
+
+bool restart_open(struct driver *d, struct error *error)
+{
+    d->started_ms = driver_now_ms();
+    d->catchup.peer = 0;
+    d->work_due_header_ms = UINT64_MAX;
+    if (!open_identity(d, error) || !make_machines(d, error) || !open_store(d, error) ||
+        !read_tip_finality(d, error) || !open_core(d, error) || !open_journal(d, error) ||
+        !open_net(d, error)) {
+        return false;
+    }
+    blocks_look_at_pool(d);
+    return true;
+}
+
+void restart_close(struct driver *d)
+{
+    net_close(d->net);
+    journal_close(d->journal);
+    disk_posix_close(&d->journal_disk);
+    signer_free(d->own_signer);
+    disk_posix_close(&d->sign_disk);
+    store_close(d->store);
+    blocks_clear(d);
+    mempool_free(d->pool);
+    recent_free(d->recent);
+    free(d->core);
+    free(d->machine);
+    free(d->admission);
+    free(d->building);
+    free(d->verdicts);
+    free(d->out);
+    crypto_key_free(d->consensus_key);
+    crypto_key_free(d->network_key);
+    crypto_key_free(d->vrf_key);
+    genesis_free(d->genesis);
+}

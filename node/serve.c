@@ -1,0 +1,339 @@
+#include "node/blocks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/hex.h"
+#include "wire/api/api.h"
+
+/* Answers to clients.  Each is self-authenticating or marked as a hint (wire/api/api.h). */
+
+enum { SERVE_BUFFER_MAX = API_PROVE_KEY_MAX + 8 };
+
+/* What an answer points into, freed when it was sent. */
+struct holding {
+    struct store_buffer buffers[SERVE_BUFFER_MAX];
+    uint32_t count;
+};
+
+static struct store_buffer *hold(struct holding *holding)
+{
+    ASSERT(holding->count < SERVE_BUFFER_MAX);
+    return &holding->buffers[holding->count++];
+}
+
+static void fail(struct api_answer *answer, enum exit_code code, const char *text)
+{
+    *answer = (struct api_answer){
+        .kind = API_ERROR, .code = (uint32_t)code, .text = bytes_of(text, strlen(text))};
+}
+
+static bool fetch_block(struct driver *d, uint64_t height, struct holding *holding,
+                        struct wire_block *out)
+{
+    struct error error;
+    struct store_buffer *buffer = hold(holding);
+    return store_block(d->store, height, buffer, &error) == STORE_FOUND &&
+           wire_decode_block(bytes_of(buffer->data, buffer->size), out);
+}
+
+/* The tip's header and its evidence. */
+static bool fetch_tip(struct driver *d, struct holding *holding, struct bytes *header,
+                      struct bytes *last_final)
+{
+    static struct wire_block block; /* 8 KB; the driver's thread only */
+    if (!d->has_tip_finality || !fetch_block(d, d->committed.height, holding, &block)) {
+        return false;
+    }
+    struct store_buffer *evidence = hold(holding);
+    blocks_encode_finality(&d->tip_finality, evidence);
+    *header = block.header_bytes;
+    *last_final = bytes_of(evidence->data, evidence->size);
+    return true;
+}
+
+static void answer_head(struct driver *d, const struct api_request *request,
+                        struct api_answer *answer)
+{
+    uint8_t buffer[160];
+    struct wire_writer writer;
+    struct bytes preimage;
+    struct hash digest;
+    answer->height = d->committed.height;
+    answer->hash = d->committed.block_id;
+    answer->wall_ms = driver_wall_ms();
+    answer->validator = d->self;
+    wire_writer_init(&writer, buffer, sizeof(buffer));
+    api_write_head_preimage(&writer, &d->chain_id, &request->hash, answer);
+    ASSERT(wire_writer_end(&writer, &preimage));
+    crypto_digest(TAG_HEAD, preimage, &digest);
+    crypto_key_sign(d->network_key, &digest, &answer->signature);
+}
+
+static void answer_final(struct driver *d, struct api_answer *answer, struct holding *holding)
+{
+    if (!fetch_tip(d, holding, &answer->header, &answer->last_final)) {
+        fail(answer, EXIT_CODE_NOT_FOUND, "no block is final yet");
+    }
+}
+
+static void answer_prove(struct driver *d, const struct api_request *request,
+                         struct api_answer *answer, struct holding *holding)
+{
+    static struct store_proof proofs[API_PROVE_KEY_MAX]; /* 0.5 MB; the driver's thread only */
+    struct error error;
+    if (!fetch_tip(d, holding, &answer->header, &answer->last_final)) {
+        fail(answer, EXIT_CODE_NOT_FOUND, "no block is final yet");
+        return;
+    }
+    answer->proof_count = request->key_count;
+    for (uint32_t i = 0; i < request->key_count; i++) {
+        if (store_prove(d->store, d->committed.height - 1, request->keys[i], &proofs[i], &error) !=
+            STORE_FOUND) {
+            fail(answer, EXIT_CODE_NOT_FOUND, "this node cannot prove that key now");
+            return;
+        }
+        *hold(holding) = proofs[i].value;
+        answer->proofs[i].present = proofs[i].present;
+        answer->proofs[i].value = bytes_of(proofs[i].value.data, proofs[i].value.size);
+        answer->proofs[i].proof = bytes_of(proofs[i].bytes, proofs[i].size);
+    }
+}
+
+static void answer_block(struct driver *d, const struct api_request *request,
+                         struct api_answer *answer, struct holding *holding)
+{
+    struct error error;
+    struct bytes header;
+    struct store_buffer *block = hold(holding);
+    if (request->height == 0 || !fetch_tip(d, holding, &header, &answer->last_final) ||
+        store_block(d->store, request->height, block, &error) != STORE_FOUND) {
+        fail(answer, EXIT_CODE_NOT_FOUND, "no final block has this height");
+        return;
+    }
+    answer->body = bytes_of(block->data, block->size);
+}
+
+static void copy_path(const struct crypto_path *in, struct api_path *out)
+{
+    out->index = in->index;
+    out->count = in->count;
+    out->size = in->size;
+    memcpy(out->siblings, in->siblings, sizeof(out->siblings));
+}
+
+/* The record at index and its path in the block's results_root. */
+static bool find_result(struct driver *d, uint64_t height, uint32_t index,
+                        struct api_answer *answer, struct holding *holding)
+{
+    static struct crypto_prover prover; /* 4 KB each; the driver's thread only */
+    static struct crypto_path path;
+    struct error error;
+    struct hash root;
+    struct wire_reader reader;
+    struct store_buffer *buffer = hold(holding);
+    if (store_results(d->store, height, buffer, &error) != STORE_FOUND) {
+        return false;
+    }
+    wire_reader_init_nodes(&reader, bytes_of(buffer->data, buffer->size), BLOCK_TX_MAX + 2);
+    const uint32_t count = wire_read_list(&reader, BLOCK_TX_MAX + 1);
+    crypto_prover_init(&prover, TAG_RESULT_TREE, index);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct bytes record = wire_read_bin(&reader, FRAME_SIZE_MAX);
+        crypto_prover_append(&prover, record);
+        if (i == index) {
+            answer->body = record;
+        }
+    }
+    if (!wire_reader_end(&reader) || !crypto_prover_final(&prover, &path, &root)) {
+        return false;
+    }
+    copy_path(&path, &answer->path);
+    return true;
+}
+
+static bool find_anchor(struct driver *d, uint64_t height, struct api_anchor *anchor,
+                        struct holding *holding)
+{
+    static struct wire_block block; /* 8 KB; the driver's thread only */
+    static struct crypto_path path;
+    struct error error;
+    if (!fetch_tip(d, holding, &anchor->tip_header, &anchor->last_final)) {
+        return false;
+    }
+    anchor->is_tip = height == d->committed.height;
+    anchor->header = anchor->tip_header;
+    if (anchor->is_tip) {
+        return true;
+    }
+    if (!fetch_block(d, height, holding, &block) ||
+        store_history_prove(d->store, height, d->committed.height - 1, &path, &error) !=
+            STORE_FOUND) {
+        return false;
+    }
+    anchor->header = block.header_bytes;
+    copy_path(&path, &anchor->path);
+    return true;
+}
+
+static bool has_id(struct bytes raw, const struct hash *tx_id)
+{
+    struct tx tx;
+    struct hash id;
+    if (!wire_decode_tx(raw, &tx)) {
+        return false;
+    }
+    crypto_digest(TAG_TX, tx.payload, &id);
+    return hash_equal(&id, tx_id);
+}
+
+static bool is_pooled(const struct driver *d, const struct hash *tx_id)
+{
+    struct mempool_entry entry;
+    uint32_t cursor = 0;
+    bool found = false;
+    while (!found && mempool_next(d->pool, &cursor, &entry)) {
+        found = has_id(entry.raw, tx_id);
+    }
+    return found;
+}
+
+static void answer_tx(struct driver *d, const struct api_request *request,
+                      struct api_answer *answer, struct holding *holding)
+{
+    if (!recent_find(d->recent, &request->hash, &answer->height, &answer->index)) {
+        answer->tx_status = is_pooled(d, &request->hash) ? API_TX_PENDING : API_TX_UNKNOWN;
+        return;
+    }
+    answer->tx_status = API_TX_FINAL;
+    if (answer->height < d->committed.height &&
+        find_result(d, answer->height, answer->index, answer, holding) &&
+        find_anchor(d, answer->height + 1, &answer->anchor, holding)) {
+        answer->tx_status = API_TX_PROVEN;
+    }
+}
+
+static json_t *peers_json(const struct driver *d)
+{
+    json_t *peers = json_array();
+    const uint64_t now = driver_now_ms();
+    for (uint32_t i = 0; i < d->set.count; i++) {
+        const struct peer *peer = &d->peers[i];
+        const bool self = i == d->self;
+        const bool up = peer->sessions[NET_LANE_VOTE] != 0 && peer->sessions[NET_LANE_BULK] != 0;
+        (void)json_array_append_new(
+            peers, json_pack("{s:i,s:b,s:b,s:I}", "validator", (int)i, "self", self, "connected",
+                             self || up, "silent_ms",
+                             (json_int_t)(self || peer->heard_ms == 0 ? 0 : now - peer->heard_ms)));
+    }
+    return peers;
+}
+
+static json_t *voters_json(const struct validator_bitmap *voted)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < VALIDATOR_COUNT_MAX; i++) {
+        if (validator_bitmap_get(voted, i)) {
+            (void)json_array_append_new(list, json_integer(i));
+        }
+    }
+    return list;
+}
+
+static void answer_status(struct driver *d, struct api_answer *answer, struct holding *holding)
+{
+    struct consensus_status status;
+    char block_id[2 * HASH_SIZE + 1];
+    char state_root[2 * HASH_SIZE + 1];
+    consensus_status(d->core, &status);
+    hex_encode(d->committed.block_id.bytes, HASH_SIZE, block_id);
+    hex_encode(d->committed.state_root.bytes, HASH_SIZE, state_root);
+    json_t *json = json_pack(
+        "{s:i,s:I,s:s,s:s,s:I,s:b,s:i,s:[o,o,o],s:I,s:i,s:b,s:I,s:b,s:o}", "validator",
+        (int)d->self, "height", (json_int_t)d->committed.height, "block_id", block_id, "state_root",
+        state_root, "view", (json_int_t)status.view, "awake", status.awake, "leader",
+        (int)status.leader, "voted", voters_json(&status.voted[VOTE_NOTARIZE]),
+        voters_json(&status.voted[VOTE_NULLIFY]), voters_json(&status.voted[VOTE_FINALIZE]),
+        "missing_view", (json_int_t)status.missing_view, "mempool", (int)mempool_count(d->pool),
+        "work", d->work_now, "uptime_ms", (json_int_t)(driver_now_ms() - d->started_ms),
+        "catching_up", d->catchup.active, "peers", peers_json(d));
+    struct store_buffer *text = hold(holding);
+    text->data = json == NULL ? NULL : (uint8_t *)json_dumps(json, JSON_COMPACT);
+    json_decref(json);
+    if (text->data == NULL) {
+        fail(answer, EXIT_CODE_FAILURE, "no memory");
+        return;
+    }
+    answer->text = bytes_of(text->data, strlen((const char *)text->data));
+}
+
+static void answer_submit(struct driver *d, const struct net_event *event,
+                          const struct api_request *request, struct api_answer *answer)
+{
+    if (event->role == NET_ROLE_ANON) {
+        fail(answer, EXIT_CODE_DENIED, "transactions need a session with a registered key");
+        return;
+    }
+    answer->code = (uint32_t)inbound_tx(d, request->tx, true, &answer->hash);
+}
+
+static void make_answer(struct driver *d, const struct net_event *event,
+                        const struct api_request *request, struct api_answer *answer,
+                        struct holding *holding)
+{
+    memset(answer, 0, sizeof(*answer));
+    answer->kind = request->kind;
+    switch (request->kind) {
+    case API_HEAD:
+        answer_head(d, request, answer);
+        return;
+    case API_GENESIS:
+        answer->body = genesis_bytes(d->genesis);
+        return;
+    case API_SUBMIT:
+        answer_submit(d, event, request, answer);
+        return;
+    case API_FINAL:
+        answer_final(d, answer, holding);
+        return;
+    case API_PROVE:
+        answer_prove(d, request, answer, holding);
+        return;
+    case API_BLOCK:
+        answer_block(d, request, answer, holding);
+        return;
+    case API_TX:
+        answer_tx(d, request, answer, holding);
+        return;
+    case API_STATUS:
+        answer_status(d, answer, holding);
+        return;
+    case API_ERROR:
+        break;
+    }
+    UNREACHABLE();
+}
+
+void serve_request(struct driver *d, const struct net_event *event)
+{
+    static struct api_request request; /* the driver's thread only */
+    static struct api_answer answer;
+    struct holding holding = {.count = 0};
+    struct wire_writer writer;
+    struct bytes out;
+    if (!api_decode_request(event->bytes, &request)) {
+        fail(&answer, EXIT_CODE_USAGE, "not a request this version knows");
+    } else {
+        make_answer(d, event, &request, &answer, &holding);
+    }
+    wire_writer_init(&writer, d->out, DRIVER_OUT_SIZE);
+    api_write_answer(&writer, &answer);
+    if (wire_writer_end(&writer, &out)) {
+        (void)net_reply(d->net, event->session, event->request, out);
+    }
+    for (uint32_t i = 0; i < holding.count; i++) {
+        free(holding.buffers[i].data);
+    }
+}
