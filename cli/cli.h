@@ -42,7 +42,10 @@ const char *cli_text(const struct cli_call *call, const char *name);
 bool cli_flag(const struct cli_call *call, const char *name);
 
 /* A whole number in [min, max]; otherwise false and *error says what to write. */
-bool cli_number(const struct cli_call *call, const char *name, uint64_t min, uint64_t max,
+struct cli_range {
+    uint64_t min, max;
+};
+bool cli_number(const struct cli_call *call, const char *name, struct cli_range range,
                 uint64_t *out, struct error *error);
 
 /* The option's text, or false with *error naming the missing option. */

@@ -4,7 +4,16 @@
 #include "cli/cli.h"
 
 /* Every command, in the order of `gradus --help`: COMMAND(name of its struct). */
-#define CLI_COMMANDS(COMMAND) COMMAND(cli_version)
+#define CLI_COMMANDS(COMMAND)                                                                      \
+    COMMAND(cli_localnet_up)                                                                       \
+    COMMAND(cli_localnet_status)                                                                   \
+    COMMAND(cli_localnet_down)                                                                     \
+    COMMAND(cli_keys_new)                                                                          \
+    COMMAND(cli_keys_show)                                                                         \
+    COMMAND(cli_genesis_make)                                                                      \
+    COMMAND(cli_genesis_show)                                                                      \
+    COMMAND(cli_node_run)                                                                          \
+    COMMAND(cli_version)
 
 #define DECLARE(name) extern const struct cli_command name;
 CLI_COMMANDS(DECLARE)

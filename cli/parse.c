@@ -40,7 +40,7 @@ bool cli_flag(const struct cli_call *call, const char *name)
     return call->values[i] != NULL;
 }
 
-bool cli_number(const struct cli_call *call, const char *name, uint64_t min, uint64_t max,
+bool cli_number(const struct cli_call *call, const char *name, struct cli_range range,
                 uint64_t *out, struct error *error)
 {
     const char *text = cli_text(call, name);
@@ -48,9 +48,9 @@ bool cli_number(const struct cli_call *call, const char *name, uint64_t min, uin
     errno = 0;
     const unsigned long long number = text == NULL ? 0 : strtoull(text, &end, 10);
     if (text == NULL || !isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 ||
-        number < min || number > max) {
+        number < range.min || number > range.max) {
         return error_set(error, EXIT_CODE_USAGE, "--%s: write a whole number from %llu to %llu",
-                         name, (unsigned long long)min, (unsigned long long)max);
+                         name, (unsigned long long)range.min, (unsigned long long)range.max);
     }
     *out = number;
     return true;
@@ -113,15 +113,11 @@ static void print_help(const struct cli_command *command)
 static const struct cli_command *find_command(int argc, char **argv, int *used)
 {
     for (const struct cli_command *const *c = cli_commands; *c != NULL; c++) {
-        if (argc > 1 && strcmp((*c)->noun, argv[1]) == 0) {
-            if ((*c)->verb[0] == '\0') {
-                *used = 2;
-                return *c;
-            }
-            if (argc > 2 && strcmp((*c)->verb, argv[2]) == 0) {
-                *used = 3;
-                return *c;
-            }
+        const bool alone = (*c)->verb[0] == '\0';
+        const bool noun = argc > 1 && strcmp((*c)->noun, argv[1]) == 0;
+        if (noun && (alone || (argc > 2 && strcmp((*c)->verb, argv[2]) == 0))) {
+            *used = alone ? 2 : 3;
+            return *c;
         }
     }
     return NULL;
@@ -167,26 +163,30 @@ static bool parse_option(struct cli_call *call, int argc, char **argv, int *i, s
     return true;
 }
 
+static bool parse_argument(struct cli_call *call, const char *text, struct error *error)
+{
+    if (call->argument_count == call->command->argument_max) {
+        return error_set(error, EXIT_CODE_USAGE,
+                         "%s: one argument too many; see gradus %s %s --help", text,
+                         call->command->noun, call->command->verb);
+    }
+    call->arguments[call->argument_count++] = text;
+    return true;
+}
+
 static bool parse(struct cli_call *call, int argc, char **argv, int i, struct error *error)
 {
-    for (; i < argc; i++) {
-        if (strncmp(argv[i], "--", 2) == 0 && argv[i][2] != '\0') {
-            if (!parse_option(call, argc, argv, &i, error)) {
-                return false;
-            }
-        } else if (call->argument_count == call->command->argument_max) {
-            return error_set(error, EXIT_CODE_USAGE,
-                             "%s: one argument too many; see gradus %s %s --help", argv[i],
-                             call->command->noun, call->command->verb);
-        } else {
-            call->arguments[call->argument_count++] = argv[i];
-        }
+    bool ok = true;
+    for (; i < argc && ok; i++) {
+        const bool option = strncmp(argv[i], "--", 2) == 0 && argv[i][2] != '\0';
+        ok = option ? parse_option(call, argc, argv, &i, error)
+                    : parse_argument(call, argv[i], error);
     }
-    if (call->argument_count < call->command->argument_min) {
+    if (ok && call->argument_count < call->command->argument_min) {
         return error_set(error, EXIT_CODE_USAGE, "%s is missing; see gradus %s %s --help",
                          call->command->arguments, call->command->noun, call->command->verb);
     }
-    return true;
+    return ok;
 }
 
 int cli_main(int argc, char **argv)

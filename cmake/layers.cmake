@@ -9,7 +9,7 @@ set(SANITIZE "" CACHE STRING "e.g. address,undefined or thread")
 
 add_library(build_flags INTERFACE)
 target_include_directories(build_flags INTERFACE ${PROJECT_SOURCE_DIR})
-target_compile_definitions(build_flags INTERFACE _POSIX_C_SOURCE=200809L)
+target_compile_definitions(build_flags INTERFACE _XOPEN_SOURCE=700)
 target_compile_options(build_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion
   -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wundef -Wvla
@@ -45,6 +45,7 @@ function(layer name)
     return()
   endif()
   add_library(${name} STATIC ${sources})
+  set_property(GLOBAL APPEND PROPERTY layer_libraries ${name})
   target_link_libraries(${name} PUBLIC build_flags ${L_NEEDS} PRIVATE ${L_VENDOR} Threads::Threads)
 
   set(below ${L_NEEDS})

@@ -72,56 +72,75 @@ static int compare_accounts(const void *a, const void *b)
     return memcmp(x->public_key.bytes, y->public_key.bytes, PUBLIC_KEY_SIZE);
 }
 
+static const char *one_account_fault(const struct genesis *g, const struct account *account,
+                                     uint64_t *sum)
+{
+    if (!crypto_public_key_valid(&account->public_key)) {
+        return "balances: a public key is not a point of the curve";
+    }
+    if (account->org >= g->state.org_count) {
+        return "balances: an account names an organisation that is not there";
+    }
+    if ((account->roles & ~g->orgs[account->org].roles) != 0) {
+        return "balances: an account has a role its organisation has not";
+    }
+    if (account->available >= SUPPLY_MAX - *sum) {
+        return "balances: the sum of credits is too large";
+    }
+    *sum += account->available;
+    return NULL;
+}
+
+static bool has_key_twice(const struct genesis *g)
+{
+    struct account *sorted = calloc(g->state.account_count + 1, sizeof(*sorted));
+    bool twice = sorted == NULL; /* without memory nothing is accepted */
+    for (size_t i = 0; i < g->state.account_count && !twice; i++) {
+        sorted[i] = g->accounts[i];
+    }
+    if (!twice) {
+        qsort(sorted, g->state.account_count, sizeof(*sorted), compare_accounts);
+    }
+    for (size_t i = 1; i < g->state.account_count && !twice; i++) {
+        twice = compare_accounts(&sorted[i - 1], &sorted[i]) == 0;
+    }
+    free(sorted);
+    return twice;
+}
+
 /* Distinct valid keys, known organisations, roles the organisation has, a bounded sum. */
 static const char *account_fault(const struct genesis *g)
 {
     uint64_t sum = 0;
-    struct account *sorted = calloc(g->state.account_count + 1, sizeof(*sorted));
-    if (sorted == NULL) {
-        return "no memory";
-    }
-    const char *fault = NULL;
-    for (size_t i = 0; i < g->state.account_count && fault == NULL; i++) {
-        const struct account *account = &g->accounts[i];
-        sorted[i] = *account;
-        if (!crypto_public_key_valid(&account->public_key)) {
-            fault = "balances: a public key is not a point of the curve";
-        } else if (account->org >= g->state.org_count) {
-            fault = "balances: an account names an organisation that is not there";
-        } else if ((account->roles & ~g->orgs[account->org].roles) != 0) {
-            fault = "balances: an account has a role its organisation has not";
-        } else if (account->available >= SUPPLY_MAX - sum) {
-            fault = "balances: the sum of credits is too large";
-        } else {
-            sum += account->available;
+    for (size_t i = 0; i < g->state.account_count; i++) {
+        const char *fault = one_account_fault(g, &g->accounts[i], &sum);
+        if (fault != NULL) {
+            return fault;
         }
     }
-    if (fault == NULL && g->state.account_count > 1) {
-        qsort(sorted, g->state.account_count, sizeof(*sorted), compare_accounts);
-        for (size_t i = 1; i < g->state.account_count; i++) {
-            if (compare_accounts(&sorted[i - 1], &sorted[i]) == 0) {
-                fault = "balances: a key stands twice";
-            }
-        }
-    }
-    free(sorted);
-    return fault;
+    return has_key_twice(g) ? "balances: a key stands twice" : NULL;
+}
+
+static bool shares_key(const struct validator *v, const struct validator *w)
+{
+    return public_key_equal(&v->consensus, &w->consensus) ||
+           public_key_equal(&v->network, &w->network) || public_key_equal(&v->vrf, &w->vrf);
 }
 
 static const char *validator_fault(const struct genesis *g)
 {
     for (uint32_t i = 0; i < g->validators.count; i++) {
         const struct validator *v = &g->validators.items[i];
+        bool twice = false;
+        for (uint32_t j = 0; j < i; j++) {
+            twice = twice || shares_key(v, &g->validators.items[j]);
+        }
+        if (twice) {
+            return "validators: a key stands twice";
+        }
         if (!crypto_public_key_valid(&v->consensus) || !crypto_public_key_valid(&v->network) ||
             !crypto_public_key_valid(&v->vrf)) {
             return "validators: a key is not a point of the curve";
-        }
-        for (uint32_t j = 0; j < i; j++) {
-            const struct validator *w = &g->validators.items[j];
-            if (public_key_equal(&v->consensus, &w->consensus) ||
-                public_key_equal(&v->network, &w->network) || public_key_equal(&v->vrf, &w->vrf)) {
-                return "validators: a key stands twice";
-            }
         }
     }
     return NULL;
