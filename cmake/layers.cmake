@@ -84,6 +84,10 @@ function(unit_test name)
       set(T_TIMEOUT 120)
     endif()
     set_tests_properties(${name} PROPERTIES TIMEOUT ${T_TIMEOUT})
+    if(SANITIZE STREQUAL "thread")
+      set_tests_properties(${name} PROPERTIES ENVIRONMENT
+        "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/suppressions/tsan.txt")
+    endif()
   endif()
 endfunction()
 
