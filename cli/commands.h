@@ -13,6 +13,8 @@
     COMMAND(cli_genesis_make)                                                                      \
     COMMAND(cli_genesis_show)                                                                      \
     COMMAND(cli_node_run)                                                                          \
+    COMMAND(cli_history_export)                                                                    \
+    COMMAND(cli_audit_replay)                                                                      \
     COMMAND(cli_version)
 
 #define DECLARE(name) extern const struct cli_command name;

@@ -72,8 +72,9 @@ struct audit_report {
 /* True: every byte is right.  Otherwise *error says in one line what is not:
  *   EXIT_CODE_VERIFY       report->fault has the details
  *   EXIT_CODE_INCOMPLETE   files are missing: nothing can be concluded
- *   EXIT_CODE_WRONG_CHAIN  another genesis than expected, or another chain's history
- *   EXIT_CODE_BAD_GENESIS, EXIT_CODE_STORAGE, EXIT_CODE_FAILURE
+ *   EXIT_CODE_WRONG_CHAIN  no genesis, another than expected, or another chain's history
+ *   EXIT_CODE_STORAGE      a file cannot be read
+ *   EXIT_CODE_FAILURE      memory or threads are short
  * *report is always filled as far as the audit went. */
 MUST_USE bool audit_replay(const struct audit_config *config, struct audit_report *report,
                            struct error *error);

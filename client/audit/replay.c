@@ -279,6 +279,7 @@ static bool open_genesis(struct replay *r)
 {
     const struct audit_config *config = r->config;
     if (!genesis_load(config->genesis, &r->genesis, r->error)) {
+        r->error->code = EXIT_CODE_WRONG_CHAIN; /* BAD_GENESIS is a daemon's number */
         return false;
     }
     r->report->chain_id = *genesis_chain_id(r->genesis);

@@ -198,6 +198,7 @@ struct archive *archive_create(uint32_t account_count, uint64_t last_max)
     a->blocks[0].light.block_id = a->chain_id;
     crypto_digest(TAG_BEACON, bytes_of(a->chain_id.bytes, HASH_SIZE), &a->blocks[0].beacon);
     a->time_ms = GENESIS_TIME_MS;
+    a->tip_signers = ARCHIVE_QUORUM;
     a->tx_bytes = take(ARCHIVE_TX_BYTES);
     crypto_tree_init(&a->history, TAG_HISTORY_TREE);
     crypto_tree_init(&empty, TAG_RESULT_TREE);
@@ -421,19 +422,23 @@ void archive_block(struct archive *a, const struct archive_twist *twist)
 
 /* ---- Files ------------------------------------------------------------------------- */
 
-bool archive_export(const struct archive *a, const char *dir)
+bool archive_export_with(const struct archive *a, const char *dir, struct bytes finality)
 {
-    uint8_t buffer[WIRE_LAST_FINAL_SIZE_MAX];
     struct history_writer *writer = NULL;
     struct error error;
     bool done = history_writer_open(dir, &a->chain_id, 1, &writer, &error);
     for (uint64_t h = 1; done && h <= a->height; h++) {
         done = history_writer_add(writer, bytes_of(a->blocks[h].bytes, a->blocks[h].size), &error);
     }
-    done = done && history_writer_end(
-                       writer, archive_finality(a, a->height, ARCHIVE_QUORUM, buffer), &error);
+    done = done && history_writer_end(writer, finality, &error);
     history_writer_close(writer);
     return done;
+}
+
+bool archive_export(const struct archive *a, const char *dir)
+{
+    uint8_t buffer[WIRE_LAST_FINAL_SIZE_MAX];
+    return archive_export_with(a, dir, archive_finality(a, a->height, a->tip_signers, buffer));
 }
 
 bool archive_write_genesis(const struct archive *a, const char *path)

@@ -60,6 +60,7 @@ struct archive {
     struct archive_block *blocks; /* [0] stands for the genesis */
     struct hash results_root;
     struct crypto_tree history;
+    uint32_t tip_signers; /* of the F with which an export ends */
 
     /* Transactions of the block being made. */
     struct bytes txs[ARCHIVE_TX_MAX];
@@ -93,6 +94,8 @@ struct hash archive_root(const struct archive *archive); /* of the state after t
 
 /* History files in dir, which must be empty or missing; the genesis file at path. */
 bool archive_export(const struct archive *archive, const char *dir);
+/* The same with this LAST_FINAL at its end. */
+bool archive_export_with(const struct archive *archive, const char *dir, struct bytes finality);
 bool archive_write_genesis(const struct archive *archive, const char *path);
 
 #endif /* TESTS_SUPPORT_ARCHIVE_H */
