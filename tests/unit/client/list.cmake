@@ -12,3 +12,4 @@ unit_test(test_recorded_job ${CMAKE_CURRENT_LIST_DIR}/test_recorded_job.c NEEDS 
 if(TEST test_recorded_job)
   set_tests_properties(test_recorded_job PROPERTIES LABELS long TIMEOUT 600)
 endif()
+include(${CMAKE_CURRENT_LIST_DIR}/light/list.cmake)

@@ -1,0 +1,325 @@
+#include <stdlib.h>
+
+#include "client/light/state.h"
+#include "crypto/crypto.h"
+#include "wire/wire.h"
+
+/* Transactions on their way, and blocks. */
+
+static bool copy_reply(struct bytes in, struct light_reply *out, struct error *error)
+{
+    out->data = malloc(in.size + 1);
+    if (out->data == NULL) {
+        return error_set(error, EXIT_CODE_FAILURE, "no memory for %zu bytes", in.size);
+    }
+    if (in.size != 0) {
+        memcpy(out->data, in.data, in.size);
+    }
+    out->size = in.size;
+    return true;
+}
+
+/* ---- Handing in ---------------------------------------------------------------------------- */
+
+static bool take_submitted(struct light *light, void *context, struct error *error)
+{
+    uint32_t *code = context;
+    (void)error;
+    *code = light->answer.code;
+    return true;
+}
+
+bool light_submit(struct light *light, struct bytes raw, uint32_t *code, struct error *error)
+{
+    light->request = (struct api_request){.kind = API_SUBMIT, .tx = raw};
+    return light_ask(light, take_submitted, code, error);
+}
+
+/* ---- Blocks -------------------------------------------------------------------------------- */
+
+struct block_question {
+    uint64_t height;
+    struct hash block_id;
+    struct light_reply *out;
+};
+
+static bool take_block(struct light *light, void *context, struct error *error)
+{
+    struct block_question *question = context;
+    const char *wrong = verify_body(light->answer.body, question->height, &question->block_id);
+    if (wrong != NULL) {
+        return light_refuse(error, wrong);
+    }
+    return copy_reply(light->answer.body, question->out, error);
+}
+
+static bool ask_block(struct light *light, struct block_question *question, struct error *error)
+{
+    light->request = (struct api_request){.kind = API_BLOCK, .height = question->height};
+    return light_ask(light, take_block, question, error);
+}
+
+bool light_block(struct light *light, uint64_t height, struct light_reply *out, struct error *error)
+{
+    if (light->tip.header.height < height && !light_refresh(light, error)) {
+        return false;
+    }
+    const uint64_t top = light->tip.header.height;
+    if (height == 0 || height > top) {
+        return error_set(error, EXIT_CODE_NOT_FOUND,
+                         "no final block has height %llu; the tip is %llu",
+                         (unsigned long long)height, (unsigned long long)top);
+    }
+    if (top - height > LIGHT_WALK_MAX) {
+        return error_set(error, EXIT_CODE_INCOMPLETE,
+                         "block %llu lies more than %d below the tip; use history export",
+                         (unsigned long long)height, (int)LIGHT_WALK_MAX);
+    }
+    struct block_question question = {.height = top, .block_id = light->tip.block_id, .out = out};
+    struct wire_block block;
+    for (;;) {
+        if (!ask_block(light, &question, error)) {
+            return false;
+        }
+        if (question.height == height) {
+            return true;
+        }
+        const bool ok = wire_decode_block(bytes_of(out->data, out->size), &block);
+        ASSERT(ok); /* verify_body has just read it */
+        question.block_id = block.header.parent_id;
+        question.height--;
+        free(out->data);
+    }
+}
+
+/* ---- The fate of a transaction -------------------------------------------------------------- */
+
+struct fate {
+    struct bytes raw;
+    struct hash id;
+    uint64_t valid_until_ms;
+    struct address sender;
+    uint32_t lane;
+    uint64_t seq;
+    /* found */
+    enum api_tx_status status;
+    uint64_t height;
+    uint32_t index;
+    struct api_path path;
+    struct block_header child;
+    struct hash child_id;
+    struct light_reply record;
+};
+
+static bool fate_init(struct fate *fate, struct bytes raw, struct error *error)
+{
+    struct tx tx;
+    memset(fate, 0, sizeof *fate);
+    if (!wire_decode_tx(raw, &tx)) {
+        return error_set(error, EXIT_CODE_USAGE, "not a transaction");
+    }
+    fate->raw = raw;
+    fate->valid_until_ms = tx.valid_until_ms;
+    fate->sender = tx.sender;
+    fate->lane = tx.lane;
+    fate->seq = tx.seq;
+    crypto_digest(TAG_TX, tx.payload, &fate->id);
+    return true;
+}
+
+/* The header after the block that holds it, final itself or named by the tip. */
+static bool take_anchor(struct light *light, const struct api_anchor *anchor, struct fate *fate,
+                        struct error *error)
+{
+    if (!light_take_tip(light, anchor->tip_header, anchor->last_final, error)) {
+        return false;
+    }
+    const struct block_header tip = light->header;
+    const char *wrong = verify_header(&light->trust, anchor->header, &fate->child, &fate->child_id);
+    if (wrong == NULL && anchor->is_tip && !bytes_equal(anchor->header, anchor->tip_header)) {
+        wrong = "it calls another header the tip";
+    }
+    if (wrong == NULL && !anchor->is_tip) {
+        wrong = verify_history(&tip, fate->child.height, &fate->child_id, &anchor->path);
+    }
+    return wrong == NULL || light_refuse(error, wrong);
+}
+
+static bool take_fate(struct light *light, void *context, struct error *error)
+{
+    struct fate *fate = context;
+    const struct api_answer *answer = &light->answer;
+    fate->status = answer->tx_status;
+    if (answer->tx_status != API_TX_PROVEN) {
+        return true;
+    }
+    fate->height = answer->height;
+    fate->index = answer->index;
+    fate->path = answer->path;
+    return take_anchor(light, &answer->anchor, fate, error) &&
+           copy_reply(answer->body, &fate->record, error);
+}
+
+static bool take_evidence(struct light *light, void *context, struct error *error)
+{
+    const struct fate *fate = context;
+    const struct verify_result claim = {.raw = fate->raw,
+                                        .block = light->answer.body,
+                                        .record = bytes_of(fate->record.data, fate->record.size),
+                                        .height = fate->height,
+                                        .index = fate->index,
+                                        .path = &fate->path,
+                                        .child = &fate->child};
+    const char *wrong = verify_result(&claim);
+    return wrong == NULL || light_refuse(error, wrong);
+}
+
+static bool fate_settle(struct light *light, struct fate *fate, struct light_result *out,
+                        struct error *error)
+{
+    struct wire_result result;
+    light->request = (struct api_request){.kind = API_BLOCK, .height = fate->height};
+    if (!light_ask(light, take_evidence, fate, error)) {
+        return false;
+    }
+    if (!wire_decode_result(bytes_of(fate->record.data, fate->record.size), &result)) {
+        return error_set(error, EXIT_CODE_VERSION,
+                         "a result this version cannot read: use a newer gradus");
+    }
+    *out = (struct light_result){.height = fate->height,
+                                 .index = fate->index,
+                                 .code = result.code,
+                                 .events = result.events,
+                                 .memory = fate->record.data};
+    fate->record.data = NULL;
+    return true;
+}
+
+static bool fate_look_once(struct light *light, struct fate *fate, bool *found,
+                           struct light_result *out, struct error *error)
+{
+    light->request = (struct api_request){.kind = API_TX, .hash = fate->id};
+    if (!light_ask(light, take_fate, fate, error)) {
+        return false;
+    }
+    if (fate->status != API_TX_PROVEN) {
+        return true;
+    }
+    const uint32_t teller = light->current;
+    *found = fate_settle(light, fate, out, error);
+    free(fate->record.data);
+    fate->record.data = NULL;
+    if (!*found) {
+        /* Who told the place was wrong, or who told the block: ask the first one last. */
+        light->failed_ms[teller] = light_now_ms(light) + 1;
+        light->current = (teller + 1) % light->config.endpoint_count;
+    }
+    return *found;
+}
+
+static bool fate_look(struct light *light, struct fate *fate, bool *found, struct light_result *out,
+                      struct error *error)
+{
+    *found = false;
+    for (uint32_t i = 0; i < light->config.endpoint_count; i++) {
+        if (fate_look_once(light, fate, found, out, error)) {
+            return true;
+        }
+        if (error->code != EXIT_CODE_VERIFY) {
+            return false;
+        }
+    }
+    return false;
+}
+
+bool light_look_tx(struct light *light, struct bytes raw, bool *found, struct light_result *out,
+                   struct error *error)
+{
+    struct fate fate;
+    return fate_init(&fate, raw, error) && fate_look(light, &fate, found, out, error);
+}
+
+/* T3: once a final header is later than valid_until_ms, a sequence number that its state
+ * does not show as used can never be used by this transaction. */
+static bool is_expired(struct light *light, const struct fate *fate, bool *expired,
+                       struct error *error)
+{
+    struct light_values values;
+    struct account account;
+    struct counter counter = {.value = 0};
+    *expired = false;
+    if (light->tip.header.time_ms <= fate->valid_until_ms) {
+        return true;
+    }
+    const bool first = fate->lane == 0;
+    const struct key key = first ? key_account(&fate->sender) : key_lane(&fate->sender, fate->lane);
+    if (!light_prove(light, &key, 1, &values, error)) {
+        return false;
+    }
+    bool ok = true;
+    if (values.items[0].present) {
+        ok = first ? record_decode(&record_account, values.items[0].value, &account)
+                   : record_decode(&record_counter, values.items[0].value, &counter);
+    }
+    const uint64_t next =
+        !values.items[0].present || !ok ? 0 : (first ? account.seq : counter.value);
+    *expired = ok && values.time_ms > fate->valid_until_ms && next <= fate->seq;
+    light_values_free(&values);
+    return true;
+}
+
+static bool fate_push(struct light *light, const struct fate *fate, struct error *error)
+{
+    bool expired = false;
+    uint32_t code = 0;
+    if (!is_expired(light, fate, &expired, error)) {
+        return false;
+    }
+    if (expired) {
+        return error_set(error, EXIT_CODE_EXPIRED,
+                         "proven: it was in no block before its valid_until_ms; send it again");
+    }
+    /* A refusal here is the node's word only: the result or the expiry decides. */
+    return light_submit(light, fate->raw, &code, error);
+}
+
+bool light_wait_tx(struct light *light, struct bytes raw, uint32_t timeout_ms,
+                   struct light_result *out, struct error *error)
+{
+    struct fate fate;
+    bool found = false;
+    const uint64_t start = light_now_ms(light);
+    uint64_t pushed = start;
+    uint32_t pause = 2;
+    if (!fate_init(&fate, raw, error)) {
+        return false;
+    }
+    for (;;) {
+        if (!fate_look(light, &fate, &found, out, error)) {
+            return false;
+        }
+        if (found) {
+            return true;
+        }
+        const uint64_t now = light_now_ms(light);
+        if (now - start >= timeout_ms) {
+            return error_set(error, EXIT_CODE_UNREACHABLE,
+                             "no final result after %u ms: the outcome is unknown",
+                             (unsigned)timeout_ms);
+        }
+        if (fate.status == API_TX_UNKNOWN && now - pushed > 1000) {
+            pushed = now;
+            if (!light_refresh(light, error) || !fate_push(light, &fate, error)) {
+                return false;
+            }
+        }
+        light_wait(light, pause);
+        pause = pause < LIGHT_RETRY_MS ? 2 * pause : LIGHT_RETRY_MS;
+    }
+}
+
+void light_result_free(struct light_result *result)
+{
+    free(result->memory);
+    result->memory = NULL;
+}

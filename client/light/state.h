@@ -1,0 +1,53 @@
+#ifndef CLIENT_LIGHT_STATE_H
+#define CLIENT_LIGHT_STATE_H
+
+#include "client/light/light.h"
+#include "client/light/verify.h"
+
+enum {
+    LIGHT_REQUEST_SIZE_MAX = TX_SIZE_MAX + 8192,
+    LIGHT_RETRY_MS = 50,     /* between rounds over endpoints that lag behind */
+    LIGHT_RESTING_MS = 3000, /* an endpoint that failed is asked last for so long */
+};
+
+/* What one validator said last (N4). */
+struct light_head {
+    bool heard;
+    uint64_t asked_ms;
+    uint64_t height;
+};
+
+struct light {
+    struct light_config config;
+    struct light_port port;
+    struct verify_trust trust;
+    struct light_tip tip;
+    uint32_t current;                       /* endpoint that is asked first */
+    uint64_t failed_ms[LIGHT_ENDPOINT_MAX]; /* 0: fine */
+    struct light_head heads[VALIDATOR_COUNT_MAX];
+
+    /* One question at a time. */
+    struct api_request request;
+    struct api_answer answer;
+    struct light_reply reply; /* what answer points into */
+    struct verify_scratch scratch;
+    struct block_header header;
+    uint8_t encoded[LIGHT_REQUEST_SIZE_MAX];
+};
+
+/* Looks at light->answer; false with why: the next endpoint is asked. */
+typedef bool light_take(struct light *light, void *context, struct error *error);
+
+/* Ask light->request wherever an answer comes that `take` accepts, until the time-out. */
+MUST_USE bool light_ask(struct light *light, light_take *take, void *context, struct error *error);
+/* The same of one endpoint, once. */
+MUST_USE bool light_ask_one(struct light *light, uint32_t endpoint, light_take *take, void *context,
+                            struct error *error);
+
+/* A tip as an answer carries it: verified, and not older than the one that is known. */
+MUST_USE bool light_take_tip(struct light *light, struct bytes header, struct bytes last_final,
+                             struct error *error);
+
+bool light_refuse(struct error *error, const char *what);
+
+#endif /* CLIENT_LIGHT_STATE_H */

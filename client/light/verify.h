@@ -1,0 +1,57 @@
+#ifndef CLIENT_LIGHT_VERIFY_H
+#define CLIENT_LIGHT_VERIFY_H
+
+#include "types/block.h"
+#include "wire/api/api.h"
+
+/* The checks of the light client, functions of their arguments.  Everything but `trust` may
+ * be anything a node sent.  Each answers NULL, or what is wrong in a few words. */
+
+struct verify_trust {
+    struct hash chain_id;
+    struct hash set_hash;
+    struct validator_set validators;
+};
+
+/* Scratch for one finality and its signatures. */
+struct verify_scratch {
+    struct finality finality;
+    struct block_header header;
+};
+
+void verify_block_id(struct bytes header_bytes, struct hash *out);
+
+/* A header, decoded, of this chain and this validator set. */
+MUST_USE const char *verify_header(const struct verify_trust *trust, struct bytes header_bytes,
+                                   struct block_header *out, struct hash *block_id);
+
+/* last_final is a FINALIZE by a quorum of the set for the block with this id and header. */
+MUST_USE const char *verify_final(const struct verify_trust *trust, struct bytes last_final,
+                                  const struct block_header *header, const struct hash *block_id,
+                                  struct verify_scratch *scratch);
+
+/* An older header is named by the tip's hist_root. */
+MUST_USE const char *verify_history(const struct block_header *tip, uint64_t height,
+                                    const struct hash *block_id, const struct api_path *path);
+
+/* The transaction `raw` is number `index` of a block that has this id, and the record is
+ * what became of it: child is the next block's header. */
+struct verify_result {
+    struct bytes raw;
+    struct bytes block;
+    struct bytes record;
+    uint64_t height;
+    uint32_t index;
+    const struct api_path *path;
+    const struct block_header *child;
+};
+MUST_USE const char *verify_result(const struct verify_result *claim);
+
+/* block is exactly the body that belongs to this id: header, transactions, last_final. */
+MUST_USE const char *verify_body(struct bytes block, uint64_t height, const struct hash *block_id);
+
+/* HEAD: signed by validator answer->validator of the set in answer to this nonce. */
+MUST_USE const char *verify_head(const struct verify_trust *trust, const struct hash *nonce,
+                                 const struct api_answer *answer);
+
+#endif /* CLIENT_LIGHT_VERIFY_H */

@@ -1,0 +1,196 @@
+#include "client/tx/tx.h"
+
+#include <stdlib.h>
+
+#include "types/codes.h"
+#include "wire/wire.h"
+
+static bool write_payload(const struct tx_parts *parts, uint8_t *buffer, size_t capacity,
+                          struct bytes *out)
+{
+    const struct record *record = record_of_body(parts->type);
+    const uint32_t limit = tx_size_max(parts->type);
+    struct wire_writer writer;
+    struct bytes body;
+    if (record == NULL || limit == 0 ||
+        !record_encode(record, parts->body, buffer, capacity / 2, &body)) {
+        return false;
+    }
+    struct tx tx = {.version = TX_VERSION,
+                    .chain_id = parts->chain_id,
+                    .type = parts->type,
+                    .lane = parts->lane,
+                    .seq = parts->seq,
+                    .valid_until_ms = parts->valid_until_ms,
+                    .body = body};
+    crypto_address(crypto_key_public(parts->key), &tx.sender);
+    wire_writer_init(&writer, buffer + capacity / 2, capacity / 2);
+    wire_write_tx_payload(&writer, &tx);
+    return wire_writer_end(&writer, out);
+}
+
+static bool write_tx(const struct tx_parts *parts, struct bytes payload, struct light_reply *out)
+{
+    struct wire_writer writer;
+    struct signature signature;
+    struct hash id;
+    struct bytes raw;
+    crypto_digest(TAG_TX, payload, &id);
+    crypto_key_sign(parts->key, &id, &signature);
+    out->size = payload.size + WIRE_TX_OVERHEAD;
+    out->data = malloc(out->size);
+    if (out->data == NULL) {
+        return false;
+    }
+    wire_writer_init(&writer, out->data, out->size);
+    wire_write_tx(&writer, payload, &signature);
+    if (!wire_writer_end(&writer, &raw) || raw.size > tx_size_max(parts->type)) {
+        free(out->data);
+        out->data = NULL;
+        return false;
+    }
+    out->size = raw.size;
+    return true;
+}
+
+bool tx_build(const struct tx_parts *parts, struct light_reply *out, struct error *error)
+{
+    static const uint8_t nothing; /* NOP has no fields */
+    struct tx_parts with_body = *parts;
+    struct bytes payload;
+    const size_t capacity = 2 * (size_t)(TX_SIZE_MAX + WIRE_TX_OVERHEAD);
+    uint8_t *buffer = malloc(capacity);
+    if (with_body.body == NULL) {
+        with_body.body = &nothing;
+    }
+    const bool ok = buffer != NULL && write_payload(&with_body, buffer, capacity, &payload) &&
+                    write_tx(parts, payload, out);
+    free(buffer);
+    return ok || error_set(error, EXIT_CODE_USAGE,
+                           "no transaction of type 0x%02x can hold this (at most %u bytes)",
+                           (unsigned)parts->type, (unsigned)tx_size_max(parts->type));
+}
+
+void tx_sender_init(struct tx_sender *sender, struct light *light, const struct crypto_key *key)
+{
+    *sender = (struct tx_sender){.light = light, .key = key};
+    crypto_address(crypto_key_public(key), &sender->address);
+}
+
+void tx_pending_free(struct tx_pending *pending)
+{
+    free(pending->raw.data);
+    pending->raw.data = NULL;
+}
+
+static bool sync_seq(struct tx_sender *sender, struct error *error)
+{
+    struct account account;
+    const struct key key = key_account(&sender->address);
+    if (light_read(sender->light, &key, &record_account, &account, error)) {
+        sender->next_seq = account.seq;
+    } else if (error->code == EXIT_CODE_NOT_FOUND && light_tip(sender->light)->header.height == 0) {
+        sender->next_seq = 0; /* nothing is final yet, so nothing was sent */
+    } else if (error->code == EXIT_CODE_NOT_FOUND) {
+        return error_set(error, EXIT_CODE_REJECTED,
+                         "no account belongs to this key; the genesis names the accounts");
+    } else {
+        return false;
+    }
+    sender->synced = true;
+    return true;
+}
+
+static bool reject(struct error *error, const char *what, enum tx_type type, uint32_t code)
+{
+    const char *name = code_name(code);
+    enum exit_code exit_code = EXIT_CODE_REJECTED;
+    if (code == CODE_E_EXPIRED) {
+        exit_code = EXIT_CODE_EXPIRED;
+    } else if (code == CODE_E_QUOTA) {
+        exit_code = EXIT_CODE_QUOTA;
+    }
+    return error_set(error, exit_code, "%s %s: %s (%u): %s", tx_type_name(type), what,
+                     name == NULL ? "?" : name, (unsigned)code, code_text(code));
+}
+
+/* One attempt; *code tells a refusal. */
+static bool submit_once(struct tx_sender *sender, enum tx_type type, const void *body,
+                        struct tx_pending *out, uint32_t *code, struct error *error)
+{
+    const struct tx_parts parts = {.key = sender->key,
+                                   .chain_id = *light_chain_id(sender->light),
+                                   .type = type,
+                                   .seq = sender->next_seq,
+                                   .valid_until_ms = light_wall_ms(sender->light) + TX_VALID_MS,
+                                   .body = body};
+    struct tx tx;
+    *out = (struct tx_pending){.seq = parts.seq, .type = type};
+    if (!tx_build(&parts, &out->raw, error)) {
+        return false;
+    }
+    const bool ok = wire_decode_tx(bytes_of(out->raw.data, out->raw.size), &tx);
+    ASSERT(ok);
+    crypto_digest(TAG_TX, tx.payload, &out->id);
+    if (!light_submit(sender->light, bytes_of(out->raw.data, out->raw.size), code, error)) {
+        tx_pending_free(out);
+        return false;
+    }
+    return true;
+}
+
+bool tx_submit(struct tx_sender *sender, enum tx_type type, const void *body,
+               struct tx_pending *out, struct error *error)
+{
+    for (int attempt = 0;; attempt++) {
+        uint32_t code = CODE_OK;
+        if (!sender->synced && !sync_seq(sender, error)) {
+            return false;
+        }
+        if (!submit_once(sender, type, body, out, &code, error)) {
+            return false;
+        }
+        if (code == CODE_OK || code == CODE_E_DUPLICATE) {
+            sender->next_seq++;
+            return true;
+        }
+        tx_pending_free(out);
+        /* The state moved on, or an earlier one was lost: read the number again, once. */
+        sender->synced = code != CODE_E_SEQ_USED && code != CODE_E_SEQ_GAP;
+        if (attempt > 0 || sender->synced) {
+            return reject(error, "refused", type, code);
+        }
+    }
+}
+
+bool tx_wait(struct tx_sender *sender, const struct tx_pending *pending, uint32_t timeout_ms,
+             uint32_t *code, struct error *error)
+{
+    struct light_result result;
+    if (!light_wait_tx(sender->light, bytes_of(pending->raw.data, pending->raw.size), timeout_ms,
+                       &result, error)) {
+        sender->synced = false; /* its number may be free or used: ask before the next */
+        return false;
+    }
+    const uint32_t found = result.code;
+    light_result_free(&result);
+    if (code != NULL) {
+        *code = found;
+    }
+    return found == CODE_OK || reject(error, "failed", pending->type, found);
+}
+
+bool tx_send(struct tx_sender *sender, enum tx_type type, const void *body, uint32_t *code,
+             struct error *error)
+{
+    struct tx_pending pending;
+    if (code != NULL) {
+        *code = CODE_OK;
+    }
+    if (!tx_submit(sender, type, body, &pending, error)) {
+        return false;
+    }
+    const bool ok = tx_wait(sender, &pending, TX_WAIT_MS, code, error);
+    tx_pending_free(&pending);
+    return ok;
+}

@@ -1,0 +1,254 @@
+#include <stdlib.h>
+
+#include "tests/support/fake_state.h"
+#include "wire/wire.h"
+
+struct making {
+    struct fake_node *node;
+    uint32_t endpoint;
+    enum fake_fault fault;
+    const struct api_request *request;
+    struct api_answer *answer;
+    struct told told;
+    uint8_t *memory; /* BUFFER_SIZE */
+};
+
+static void make_head(struct making *m)
+{
+    uint8_t buffer[160];
+    struct wire_writer writer;
+    struct bytes preimage;
+    struct hash digest;
+    m->answer->height = m->node->height + (m->fault == FAULT_HEAD_HIGH ? 1000 : 0);
+    m->answer->hash = m->node->blocks[m->node->height].id;
+    m->answer->wall_ms = m->node->now_ms;
+    m->answer->validator = m->endpoint;
+    const struct hash nonce = m->fault == FAULT_HEAD_NONCE ? m->node->old_nonce : m->request->hash;
+    wire_writer_init(&writer, buffer, sizeof buffer);
+    api_write_head_preimage(&writer, &m->node->chain_id, &nonce, m->answer);
+    ASSERT(wire_writer_end(&writer, &preimage));
+    crypto_digest(TAG_HEAD, preimage, &digest);
+    crypto_key_sign(m->node->keys[m->endpoint], &digest, &m->answer->signature);
+}
+
+static void make_prove(struct making *m)
+{
+    size_t at = 0;
+    m->answer->proof_count = m->request->key_count;
+    for (uint32_t i = 0; i < m->request->key_count; i++) {
+        struct api_proof *proof = &m->answer->proofs[i];
+        at += fake_prove(m->node, m->request->keys[i], proof, m->memory + at);
+        if (m->fault == FAULT_VALUE && proof->present) {
+            memcpy(m->memory + at, proof->value.data, proof->value.size);
+            m->memory[at + proof->value.size - 1] ^= 1;
+            proof->value.data = m->memory + at;
+            at += proof->value.size;
+        }
+        if (m->fault == FAULT_ABSENT) {
+            proof->present = false;
+            proof->value = bytes_of(NULL, 0);
+        }
+    }
+}
+
+static void make_submit(struct making *m)
+{
+    struct fake_node *node = m->node;
+    m->answer->code = node->refuse;
+    node->refuse = 0;
+    if (m->answer->code == 0) {
+        ASSERT(node->pool_count < FAKE_TXS);
+        node->pool[node->pool_count++] =
+            (struct fake_tx){.raw = fake_copy(m->request->tx), .size = m->request->tx.size};
+    }
+}
+
+static void path_copy(const struct crypto_path *in, struct api_path *out)
+{
+    out->index = in->index;
+    out->count = in->count;
+    out->size = in->size;
+    memcpy(out->siblings, in->siblings, sizeof out->siblings);
+}
+
+static bool find_tx(const struct fake_node *node, const struct hash *id, uint64_t *height,
+                    uint32_t *index)
+{
+    struct tx tx;
+    struct hash own;
+    for (uint64_t h = 1; h <= node->height; h++) {
+        for (uint32_t i = 0; i < node->blocks[h].tx_count; i++) {
+            const struct fake_tx *at = &node->blocks[h].txs[i];
+            if (wire_decode_tx(bytes_of(at->raw, at->size), &tx)) {
+                crypto_digest(TAG_TX, tx.payload, &own);
+                if (hash_equal(&own, id)) {
+                    *height = h;
+                    *index = i;
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+static void make_result(struct making *m)
+{
+    struct api_answer *answer = m->answer;
+    const struct fake_block *block = &m->node->blocks[answer->height];
+    struct fake_tx told = block->txs[answer->index];
+    struct crypto_prover prover;
+    struct crypto_path path;
+    struct hash root;
+    told.code ^= m->fault == FAULT_RESULT ? 7 : 0;
+    fake_record(&told, m->memory, &answer->body);
+    crypto_prover_init(&prover, TAG_RESULT_TREE, answer->index);
+    fake_results(block, &prover);
+    ASSERT(crypto_prover_final(&prover, &path, &root));
+    path_copy(&path, &answer->path);
+}
+
+static void make_tx(struct making *m)
+{
+    struct fake_node *node = m->node;
+    struct api_answer *answer = m->answer;
+    struct crypto_path path;
+    answer->tx_status = node->pool_count > 0 ? API_TX_PENDING : API_TX_UNKNOWN;
+    if (!find_tx(node, &m->request->hash, &answer->height, &answer->index)) {
+        return;
+    }
+    answer->tx_status = API_TX_FINAL;
+    if (answer->height >= node->height) {
+        return;
+    }
+    answer->tx_status = API_TX_PROVEN;
+    if (m->fault == FAULT_INDEX && answer->index > 0) {
+        answer->index--;
+    }
+    make_result(m);
+    const uint64_t child = answer->height + 1;
+    ASSERT(fake_tell(node, m->fault, &m->told));
+    answer->anchor.tip_header = bytes_of(m->told.block->header, m->told.block->header_size);
+    answer->anchor.last_final = m->told.last_final;
+    answer->anchor.is_tip = child == node->height;
+    answer->anchor.header = bytes_of(node->blocks[child].header, node->blocks[child].header_size);
+    if (!answer->anchor.is_tip) {
+        (void)fake_history(node, node->height, child, &path);
+        path_copy(&path, &answer->anchor.path);
+        answer->anchor.path.siblings[0].bytes[3] ^= m->fault == FAULT_PATH ? 1 : 0;
+    }
+}
+
+static void make_block(struct making *m)
+{
+    const struct fake_block *block = &m->node->blocks[m->request->height];
+    memcpy(m->memory, block->body, block->body_size);
+    m->answer->body = bytes_of(m->memory, block->body_size);
+    if (m->fault == FAULT_BLOCK) {
+        m->memory[block->body_size - 20] ^= 1;
+    }
+}
+
+static void make_answer(struct making *m)
+{
+    m->answer->kind = m->fault == FAULT_OTHER_KIND ? API_STATUS : m->request->kind;
+    if (m->answer->kind != m->request->kind) {
+        return;
+    }
+    if (m->request->kind == API_HEAD) {
+        make_head(m);
+        return;
+    }
+    if (m->request->kind == API_SUBMIT) {
+        make_submit(m);
+        return;
+    }
+    if (!fake_tell(m->node, m->fault, &m->told)) {
+        *m->answer = (struct api_answer){.kind = API_ERROR, .code = EXIT_CODE_NOT_FOUND};
+        return;
+    }
+    m->answer->last_final = m->told.last_final;
+    if (m->request->kind == API_FINAL || m->request->kind == API_PROVE) {
+        m->answer->header = bytes_of(m->told.block->header, m->told.block->header_size);
+    }
+    if (m->request->kind == API_PROVE) {
+        make_prove(m);
+    } else if (m->request->kind == API_TX) {
+        make_tx(m);
+    } else if (m->request->kind == API_BLOCK) {
+        make_block(m);
+    }
+}
+
+static bool fake_ask(void *context, uint32_t endpoint, struct bytes request, uint32_t timeout_ms,
+                     struct light_reply *out, struct error *error)
+{
+    static struct api_request decoded; /* tests have one thread */
+    static struct api_answer answer;
+    static struct making making;
+    struct fake_node *node = context;
+    struct wire_writer writer;
+    struct bytes bytes;
+    (void)timeout_ms;
+    node->asked[endpoint]++;
+    if (node->faults[endpoint] == FAULT_SILENT) {
+        return error_set(error, EXIT_CODE_UNREACHABLE, "silent");
+    }
+    ASSERT(api_decode_request(request, &decoded));
+    memset(&answer, 0, sizeof answer);
+    uint8_t *memory = malloc(BUFFER_SIZE);
+    memset(&making, 0, sizeof making);
+    making.node = node;
+    making.endpoint = endpoint;
+    making.fault = node->faults[endpoint];
+    making.request = &decoded;
+    making.answer = &answer;
+    making.memory = memory;
+    make_answer(&making);
+    out->data = malloc(BUFFER_SIZE);
+    wire_writer_init(&writer, out->data, BUFFER_SIZE);
+    api_write_answer(&writer, &answer);
+    ASSERT(wire_writer_end(&writer, &bytes));
+    out->size = bytes.size;
+    if (making.fault == FAULT_GARBAGE) {
+        out->data[0] = 0xC1;
+    }
+    free(making.told.other.header);
+    free(memory);
+    return true;
+}
+
+static uint64_t fake_now_ms(void *context)
+{
+    const struct fake_node *node = context;
+    return node->now_ms;
+}
+
+static void fake_wait_ms(void *context, uint32_t ms)
+{
+    struct fake_node *node = context;
+    node->now_ms += ms;
+    if (node->commit_on_wait && node->pool_count > 0) {
+        fake_commit(node);
+        fake_commit(node);
+    }
+}
+
+struct light_port fake_port(struct fake_node *node)
+{
+    return (struct light_port){.context = node,
+                               .ask = fake_ask,
+                               .now_ms = fake_now_ms,
+                               .wall_ms = fake_now_ms,
+                               .wait_ms = fake_wait_ms};
+}
+
+struct light *fake_light(struct fake_node *node)
+{
+    struct light_config config = {.chain_id = node->chain_id,
+                                  .validators = node->set,
+                                  .endpoint_count = FAKE_VALIDATORS,
+                                  .timeout_ms = 1000};
+    const struct light_port port = fake_port(node);
+    return light_open(&config, &port);
+}
