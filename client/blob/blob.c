@@ -1,0 +1,429 @@
+#include "client/blob/blob.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { POLL_MS = 100 };
+
+struct held {
+    struct hash root;
+    uint8_t *data;
+    uint64_t size;
+};
+
+struct peer_session {
+    uint64_t session;
+    struct net_key key;
+};
+
+/* The one question under way. */
+struct question {
+    uint64_t session;
+    uint32_t id;
+    bool answered;
+    bool lost;
+    struct net_event event; /* once answered */
+};
+
+struct blob_exchange {
+    struct net *net;
+    pthread_t thread;
+    bool started;
+    atomic_bool stop;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    /* under lock */
+    struct net_key admitted[BLOB_PEER_MAX];
+    uint32_t admitted_count;
+    struct peer_session sessions[BLOB_PEER_MAX];
+    uint32_t session_count;
+    struct held *held;
+    uint32_t held_count;
+    struct question question;
+    uint32_t last_id;
+    uint8_t *chunk; /* the thread's */
+};
+
+/* ---- Who may come in ------------------------------------------------------------------- */
+
+static enum net_reason admit(void *context, enum net_role role, enum net_lane lane,
+                             const struct net_key *key)
+{
+    struct blob_exchange *exchange = context;
+    enum net_reason reason = NET_REASON_NOT_ADMITTED;
+    if (role != NET_ROLE_MEMBER || lane != NET_LANE_BULK) {
+        return reason;
+    }
+    (void)pthread_mutex_lock(&exchange->lock);
+    for (uint32_t i = 0; i < exchange->admitted_count; i++) {
+        if (net_key_equal(key, &exchange->admitted[i])) {
+            reason = NET_REASON_NONE;
+        }
+    }
+    (void)pthread_mutex_unlock(&exchange->lock);
+    return reason;
+}
+
+void blob_admit(struct blob_exchange *exchange, const struct net_key *keys, uint32_t count)
+{
+    ASSERT(count <= BLOB_PEER_MAX);
+    (void)pthread_mutex_lock(&exchange->lock);
+    memcpy(exchange->admitted, keys, count * sizeof *keys);
+    exchange->admitted_count = count;
+    (void)pthread_mutex_unlock(&exchange->lock);
+}
+
+bool blob_dial(struct blob_exchange *exchange, const char *address, const struct net_key *key,
+               bool mutual)
+{
+    const struct net_peer peer = {
+        .address = address, .key = *key, .bulk_lane = true, .mutual = mutual};
+    return net_peer_add(exchange->net, &peer);
+}
+
+/* ---- What is held ---------------------------------------------------------------------- */
+
+static struct held *find_locked(struct blob_exchange *exchange, const struct hash *root)
+{
+    for (uint32_t i = 0; i < exchange->held_count; i++) {
+        if (hash_equal(&exchange->held[i].root, root)) {
+            return &exchange->held[i];
+        }
+    }
+    return NULL;
+}
+
+bool blob_put(struct blob_exchange *exchange, const struct hash *root, struct bytes bytes,
+              struct error *error)
+{
+    uint8_t *copy = bytes.size > BLOB_SIZE_MAX ? NULL : malloc(bytes.size + 1);
+    bool ok = copy != NULL;
+    if (ok && bytes.size != 0) {
+        memcpy(copy, bytes.data, bytes.size);
+    }
+    (void)pthread_mutex_lock(&exchange->lock);
+    if (ok && find_locked(exchange, root) == NULL) {
+        ok = exchange->held_count < BLOB_COUNT_MAX;
+        if (ok) {
+            exchange->held[exchange->held_count++] =
+                (struct held){.root = *root, .data = copy, .size = bytes.size};
+            copy = NULL;
+        }
+    }
+    (void)pthread_mutex_unlock(&exchange->lock);
+    free(copy);
+    return ok ||
+           error_set(error, EXIT_CODE_FAILURE, "no room to serve a blob of %zu bytes", bytes.size);
+}
+
+void blob_drop(struct blob_exchange *exchange, const struct hash *root)
+{
+    uint8_t *data = NULL;
+    (void)pthread_mutex_lock(&exchange->lock);
+    struct held *held = find_locked(exchange, root);
+    if (held != NULL) {
+        data = held->data;
+        *held = exchange->held[--exchange->held_count];
+    }
+    (void)pthread_mutex_unlock(&exchange->lock);
+    free(data);
+}
+
+/* ---- The thread ------------------------------------------------------------------------ */
+
+static void serve(struct blob_exchange *exchange, const struct net_event *event)
+{
+    struct blob_request request;
+    struct blob_answer answer = {.size = 0};
+    if (!blob_decode_request(event->bytes, &request)) {
+        net_session_close(exchange->net, event->session);
+        return;
+    }
+    (void)pthread_mutex_lock(&exchange->lock);
+    const struct held *held = find_locked(exchange, &request.root);
+    if (held != NULL && request.offset < held->size) {
+        const uint64_t left = held->size - request.offset;
+        answer.size = held->size;
+        answer.chunk = bytes_of(held->data + request.offset,
+                                left < BLOB_CHUNK_SIZE ? (size_t)left : BLOB_CHUNK_SIZE);
+    }
+    const struct bytes out = blob_encode_answer(&answer, exchange->chunk);
+    (void)pthread_mutex_unlock(&exchange->lock);
+    (void)net_reply(exchange->net, event->session, event->request, out);
+}
+
+static void session_add_locked(struct blob_exchange *exchange, const struct net_event *event)
+{
+    if (exchange->session_count < BLOB_PEER_MAX) {
+        exchange->sessions[exchange->session_count++] =
+            (struct peer_session){.session = event->session, .key = event->key};
+    }
+}
+
+static void session_remove_locked(struct blob_exchange *exchange, uint64_t session)
+{
+    for (uint32_t i = 0; i < exchange->session_count; i++) {
+        if (exchange->sessions[i].session == session) {
+            exchange->sessions[i] = exchange->sessions[--exchange->session_count];
+            break;
+        }
+    }
+    if (exchange->question.session == session) {
+        exchange->question.lost = true;
+    }
+}
+
+/* True when the event now belongs to the question. */
+static bool take_locked(struct blob_exchange *exchange, const struct net_event *event)
+{
+    struct question *question = &exchange->question;
+    switch (event->kind) {
+    case NET_EVENT_CONNECTED:
+        session_add_locked(exchange, event);
+        return false;
+    case NET_EVENT_DISCONNECTED:
+        session_remove_locked(exchange, event->session);
+        return false;
+    case NET_EVENT_RESPONSE:
+        if (event->session == question->session && event->request == question->id &&
+            !question->answered) {
+            question->event = *event;
+            question->answered = true;
+            return true;
+        }
+        return false;
+    case NET_EVENT_REQUEST:
+    case NET_EVENT_FRAME:
+    case NET_EVENT_PING:
+        return false;
+    }
+    return false;
+}
+
+static void *run(void *context)
+{
+    struct blob_exchange *exchange = context;
+    struct net_event event;
+    while (!atomic_load(&exchange->stop)) {
+        if (!net_poll(exchange->net, &event, POLL_MS)) {
+            continue;
+        }
+        bool taken = false;
+        if (event.kind == NET_EVENT_REQUEST) {
+            serve(exchange, &event);
+        } else {
+            (void)pthread_mutex_lock(&exchange->lock);
+            taken = take_locked(exchange, &event);
+            (void)pthread_cond_broadcast(&exchange->changed);
+            (void)pthread_mutex_unlock(&exchange->lock);
+        }
+        if (!taken) {
+            net_event_release(&event);
+        }
+    }
+    return NULL;
+}
+
+/* ---- Opening and closing ---------------------------------------------------------------- */
+
+static bool exchange_start(struct blob_exchange *exchange, const struct blob_config *config,
+                           struct error *error)
+{
+    const struct net_config net = {.listen = config->listen,
+                                   .chain_id = config->chain_id,
+                                   .genesis_hash = config->chain_id,
+                                   .role = NET_ROLE_MEMBER,
+                                   .key = config->key,
+                                   .tunnel_secret = config->tunnel_secret,
+                                   .admit = admit,
+                                   .admit_context = exchange};
+    if (!net_open(&net, &exchange->net, error)) {
+        exchange->net = NULL;
+        return false;
+    }
+    exchange->started = pthread_create(&exchange->thread, NULL, run, exchange) == 0;
+    return exchange->started ||
+           error_set(error, EXIT_CODE_FAILURE, "blobs: the system has no more threads");
+}
+
+bool blob_open(const struct blob_config *config, struct blob_exchange **out, struct error *error)
+{
+    pthread_condattr_t attributes;
+    struct blob_exchange *exchange = calloc(1, sizeof *exchange);
+    if (exchange == NULL) {
+        return error_set(error, EXIT_CODE_FAILURE, "blobs: no memory");
+    }
+    (void)pthread_mutex_init(&exchange->lock, NULL);
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&exchange->changed, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    exchange->held = calloc(BLOB_COUNT_MAX, sizeof *exchange->held);
+    exchange->chunk = malloc(BLOB_CHUNK_SIZE + BLOB_ANSWER_OVERHEAD);
+    if (exchange->held == NULL || exchange->chunk == NULL) {
+        (void)error_set(error, EXIT_CODE_FAILURE, "blobs: no memory");
+    } else if (exchange_start(exchange, config, error)) {
+        *out = exchange;
+        return true;
+    }
+    blob_close(exchange);
+    return false;
+}
+
+void blob_close(struct blob_exchange *exchange)
+{
+    if (exchange == NULL) {
+        return;
+    }
+    atomic_store(&exchange->stop, true);
+    if (exchange->started) {
+        (void)pthread_join(exchange->thread, NULL);
+    }
+    net_close(exchange->net);
+    for (uint32_t i = 0; i < exchange->held_count; i++) {
+        free(exchange->held[i].data);
+    }
+    free(exchange->held);
+    free(exchange->chunk);
+    (void)pthread_cond_destroy(&exchange->changed);
+    (void)pthread_mutex_destroy(&exchange->lock);
+    free(exchange);
+}
+
+struct net_key blob_own_key(const struct blob_exchange *exchange)
+{
+    return net_own_key(exchange->net);
+}
+
+uint16_t blob_port(const struct blob_exchange *exchange)
+{
+    return net_port(exchange->net);
+}
+
+uint32_t blob_connected(struct blob_exchange *exchange)
+{
+    (void)pthread_mutex_lock(&exchange->lock);
+    const uint32_t count = exchange->session_count;
+    (void)pthread_mutex_unlock(&exchange->lock);
+    return count;
+}
+
+/* ---- Fetching ---------------------------------------------------------------------------- */
+
+static struct timespec deadline_in(uint32_t ms)
+{
+    struct timespec at;
+    (void)clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += (time_t)(ms / 1000);
+    at.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (at.tv_nsec >= 1000000000) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000;
+    }
+    return at;
+}
+
+/* One chunk; on true *event holds it until net_event_release. */
+static bool ask_chunk(struct blob_exchange *exchange, uint64_t session, struct bytes request,
+                      struct net_event *event)
+{
+    const struct timespec deadline = deadline_in(BLOB_ANSWER_MS);
+    struct question *question = &exchange->question;
+    int waited = 0;
+    (void)pthread_mutex_lock(&exchange->lock);
+    *question = (struct question){.session = session, .id = ++exchange->last_id};
+    const uint32_t id = question->id;
+    (void)pthread_mutex_unlock(&exchange->lock);
+    const enum net_sent sent = net_request(exchange->net, session, id, request);
+    (void)pthread_mutex_lock(&exchange->lock);
+    if (sent != NET_SENT_GONE && sent != NET_SENT_SIZE) {
+        while (!question->answered && !question->lost && waited == 0) {
+            waited = pthread_cond_timedwait(&exchange->changed, &exchange->lock, &deadline);
+        }
+    }
+    const bool answered = question->answered;
+    *event = question->event;
+    *question = (struct question){.session = 0};
+    (void)pthread_mutex_unlock(&exchange->lock);
+    return answered;
+}
+
+/* In the order of what is told when nobody had it. */
+enum fetched { FETCHED_SILENT, FETCHED_NOT_HELD, FETCHED_WRONG, FETCHED_ALL };
+
+static enum fetched fetch_from(struct blob_exchange *exchange, uint64_t session,
+                               const struct blob_wanted *wanted, uint8_t *out)
+{
+    struct blob_request request = {.root = wanted->root};
+    uint8_t buffer[BLOB_REQUEST_SIZE_MAX];
+    while (request.offset < wanted->size) {
+        struct net_event event;
+        struct blob_answer answer;
+        if (!ask_chunk(exchange, session, blob_encode_request(&request, buffer), &event)) {
+            return FETCHED_SILENT;
+        }
+        const bool ok = blob_decode_answer(event.bytes, &answer);
+        const uint64_t left = wanted->size - request.offset;
+        enum fetched bad = FETCHED_ALL;
+        if (!ok || (answer.size != 0 && (answer.size != wanted->size || answer.chunk.size == 0 ||
+                                         answer.chunk.size > left))) {
+            bad = FETCHED_WRONG;
+        } else if (answer.size == 0) {
+            bad = FETCHED_NOT_HELD;
+        } else {
+            memcpy(out + request.offset, answer.chunk.data, answer.chunk.size);
+            request.offset += answer.chunk.size;
+        }
+        net_event_release(&event);
+        if (bad != FETCHED_ALL) {
+            return bad;
+        }
+    }
+    return wanted->check(wanted->context, bytes_of(out, (size_t)wanted->size)) ? FETCHED_ALL
+                                                                               : FETCHED_WRONG;
+}
+
+/* The sessions now, the preferred peer's first. */
+static uint32_t list_sessions(struct blob_exchange *exchange, const struct net_key *first,
+                              uint64_t *out)
+{
+    uint32_t count = 0;
+    (void)pthread_mutex_lock(&exchange->lock);
+    for (uint32_t i = 0; i < exchange->session_count; i++) {
+        out[count++] = exchange->sessions[i].session;
+        if (first != NULL && net_key_equal(first, &exchange->sessions[i].key)) {
+            out[count - 1] = out[0];
+            out[0] = exchange->sessions[i].session;
+        }
+    }
+    (void)pthread_mutex_unlock(&exchange->lock);
+    return count;
+}
+
+bool blob_fetch(struct blob_exchange *exchange, const struct blob_wanted *wanted, uint8_t *out,
+                struct error *error)
+{
+    uint64_t sessions[BLOB_PEER_MAX];
+    const uint32_t count = list_sessions(exchange, wanted->first, sessions);
+    enum fetched worst = FETCHED_SILENT;
+    for (uint32_t i = 0; i < count; i++) {
+        const enum fetched fetched = fetch_from(exchange, sessions[i], wanted, out);
+        if (fetched == FETCHED_ALL) {
+            return true;
+        }
+        worst = fetched > worst ? fetched : worst;
+    }
+    switch (worst) {
+    case FETCHED_WRONG:
+        return error_set(error, EXIT_CODE_VERIFY, "a peer sent bytes of another root");
+    case FETCHED_NOT_HELD:
+        return error_set(error, EXIT_CODE_NOT_FOUND, "no connected peer holds this blob");
+    case FETCHED_ALL:
+    case FETCHED_SILENT:
+        break;
+    }
+    return error_set(error, EXIT_CODE_UNREACHABLE, "no peer answers (%u connected)", count);
+}
