@@ -1,0 +1,309 @@
+#include <stdlib.h>
+
+#include "client/worker/task.h"
+
+/* The program from the chain, and everything that has its sizes. */
+
+enum { PARTS_AT_ONCE = 8 /* 32 KiB each */ };
+
+/* ---- The program --------------------------------------------------------------------------- */
+
+static bool fetch_parts(struct worker *worker, const struct program *record, struct error *error)
+{
+    struct task *task = worker->task;
+    uint32_t used = 0;
+    for (uint32_t first = 0; first < record->part_count; first += PARTS_AT_ONCE) {
+        struct key keys[PARTS_AT_ONCE];
+        struct light_values values;
+        const uint32_t left = record->part_count - first;
+        const uint32_t count = left < PARTS_AT_ONCE ? left : PARTS_AT_ONCE;
+        for (uint32_t i = 0; i < count; i++) {
+            keys[i] = key_part(&record->owner, &task->plan.program_root, first + i);
+        }
+        if (!light_prove(worker->light, keys, count, &values, error)) {
+            return false;
+        }
+        bool ok = true;
+        for (uint32_t i = 0; ok && i < count; i++) {
+            const struct bytes part = values.items[i].value;
+            ok = values.items[i].present && part.size <= record->size - used;
+            if (ok) {
+                memcpy(task->program_bytes + used, part.data, part.size);
+                used += (uint32_t)part.size;
+            }
+        }
+        light_values_free(&values);
+        if (!ok) {
+            return error_set(error, EXIT_CODE_VERIFY, "the program's parts are not complete");
+        }
+    }
+    return used == record->size ||
+           error_set(error, EXIT_CODE_VERIFY, "the program's parts are not complete");
+}
+
+static bool parse_program(struct task *task, uint32_t size, struct error *error)
+{
+    const struct bytes bytes = bytes_of(task->program_bytes, size);
+    const size_t arena = vm_program_arena_size(bytes);
+    uint32_t where = 0;
+    struct hash root;
+    free(task->program_arena);
+    task->program_arena = arena == 0 ? NULL : malloc(arena);
+    if (task->program_arena == NULL ||
+        vm_program_parse(bytes, task->program_arena, &task->program, &where) != VM_OK) {
+        return error_set(error, EXIT_CODE_VERIFY, "the program is refused by the checker");
+    }
+    vm_program_root(&task->program, crypto_hash_port(), &root);
+    return hash_equal(&root, &task->plan.program_root) ||
+           error_set(error, EXIT_CODE_VERIFY, "the program has another root than the plan names");
+}
+
+bool task_program(struct worker *worker, struct error *error)
+{
+    struct task *task = worker->task;
+    struct program record;
+    const struct key key = key_object(KEY_PROGRAM, &task->plan.program_root);
+    if (!light_read(worker->light, &key, &record_program, &record, error)) {
+        return false;
+    }
+    if (record.size > PROGRAM_SIZE_MAX || record.status != PROGRAM_CHECKED) {
+        return error_set(error, EXIT_CODE_VERIFY, "the program is not complete on the chain");
+    }
+    free(task->program_bytes);
+    task->program_bytes = malloc((size_t)record.size + 1);
+    if (task->program_bytes == NULL) {
+        return error_set(error, EXIT_CODE_FAILURE, "worker: no memory for the program");
+    }
+    if (!fetch_parts(worker, &record, error) || !parse_program(task, record.size, error)) {
+        return false;
+    }
+    task->elements = outer_elements(&task->program);
+    task->inner_size = model_group_bytes(&task->program, VM_INNER);
+    task->counters_size = model_group_bytes(&task->program, VM_COUNTERS);
+    return true;
+}
+
+/* ---- Memory --------------------------------------------------------------------------------- */
+
+static bool state_alloc(const struct task *task, struct task_state *state)
+{
+    state->theta = calloc(task->elements + 1, sizeof(float));
+    state->inner = calloc(task->inner_size + 1, 1);
+    state->counters = calloc(task->counters_size + 1, 1);
+    state->ef = calloc(task->elements + 1, sizeof(float));
+    return state->theta != NULL && state->inner != NULL && state->counters != NULL &&
+           state->ef != NULL;
+}
+
+static void state_free(struct task_state *state)
+{
+    free(state->theta);
+    free(state->inner);
+    free(state->counters);
+    free(state->ef);
+}
+
+static bool task_alloc(struct task *task, struct error *error)
+{
+    if (task->momentum != NULL) {
+        return true;
+    }
+    task->momentum = calloc(task->elements + 1, sizeof(float));
+    task->next_theta = calloc(task->elements + 1, sizeof(float));
+    task->next_momentum = calloc(task->elements + 1, sizeof(float));
+    task->sum = calloc(task->elements + 1, sizeof(int64_t));
+    task->now.delta = calloc(outer_blob_size(&task->program) + 1, 1);
+    const bool ok = state_alloc(task, &task->base) && state_alloc(task, &task->now.after);
+    return (ok && task->momentum != NULL && task->next_theta != NULL &&
+            task->next_momentum != NULL && task->sum != NULL && task->now.delta != NULL) ||
+           error_set(error, EXIT_CODE_FAILURE, "worker: no memory for %llu parameters",
+                     (unsigned long long)task->elements);
+}
+
+void task_free(struct task *task)
+{
+    if (task == NULL) {
+        return;
+    }
+    result_forget(task);
+    blob_close(task->exchange);
+    model_run_free(task->run);
+    state_free(&task->base);
+    state_free(&task->now.after);
+    free(task->now.delta);
+    free(task->momentum);
+    free(task->next_theta);
+    free(task->next_momentum);
+    free(task->sum);
+    free(task->members);
+    free(task->data);
+    free(task->program_arena);
+    free(task->program_bytes);
+    crypto_wipe(task->tunnel_secret, sizeof task->tunnel_secret);
+    free(task);
+}
+
+/* ---- Data and first state --------------------------------------------------------------------- */
+
+void task_group_root(const struct task *task, enum vm_group group, const void *array,
+                     struct hash *out)
+{
+    const struct vm_program *program = &task->program;
+    const uint8_t *at = array;
+    struct vm_tree tree;
+    vm_tree_init(&tree, crypto_hash_port());
+    for (uint32_t i = 0; i < program->state_count; i++) {
+        const struct vm_tensor *tensor = &program->tensors[program->state_in[i]];
+        if (tensor->flags == (uint8_t)group) {
+            struct hash root;
+            vm_tensor_root(tensor, at, crypto_hash_port(), &root);
+            vm_tree_add(&tree, &root);
+            at += vm_tensor_bytes(tensor);
+        }
+    }
+    vm_tree_root(&tree, out);
+}
+
+struct group_check {
+    const struct task *task;
+    enum vm_group group;
+    const struct hash *root;
+};
+
+static bool group_is(void *context, struct bytes bytes)
+{
+    const struct group_check *check = context;
+    struct hash root;
+    task_group_root(check->task, check->group, bytes.data, &root);
+    return hash_equal(&root, check->root);
+}
+
+static uint64_t group_size(const struct task *task, enum vm_group group)
+{
+    switch (group) {
+    case VM_PARAMS:
+        return task->elements * sizeof(float);
+    case VM_INNER:
+        return task->inner_size;
+    case VM_COUNTERS:
+        return task->counters_size;
+    }
+    UNREACHABLE();
+}
+
+bool task_fetch(struct task *task, const struct hash *root, enum vm_group group, void *out,
+                struct error *error)
+{
+    struct group_check check = {.task = task, .group = group, .root = root};
+    const struct blob_wanted wanted = {.root = *root,
+                                       .size = group_size(task, group),
+                                       .check = group_is,
+                                       .context = &check,
+                                       .first = &task->consumer_key};
+    if (wanted.size == 0) {
+        return group_is(&check, bytes_of(out, 0)) ||
+               error_set(error, EXIT_CODE_VERIFY, "worker: a state of no tensors has another root");
+    }
+    return blob_fetch(task->exchange, &wanted, out, error) &&
+           blob_put(task->exchange, root, bytes_of(out, (size_t)wanted.size), error);
+}
+
+static const struct vm_tensor *data_tensor(const struct vm_program *program)
+{
+    for (uint32_t i = 0; i < program->tensor_count; i++) {
+        if (program->tensors[i].kind == VM_DATA) {
+            return &program->tensors[i];
+        }
+    }
+    return NULL;
+}
+
+struct data_check {
+    const struct vm_tensor *tensor;
+    const struct hash *root;
+};
+
+static bool data_is(void *context, struct bytes bytes)
+{
+    const struct data_check *check = context;
+    struct hash root;
+    vm_tensor_root(check->tensor, bytes.data, crypto_hash_port(), &root);
+    return hash_equal(&root, check->root);
+}
+
+/* The data set: from the journal of an earlier life, or from a peer. */
+static bool prepare_data(struct worker *worker, struct error *error)
+{
+    struct task *task = worker->task;
+    const struct vm_tensor *tensor = data_tensor(&task->program);
+    struct data_check check = {.tensor = tensor, .root = &task->plan.data_root};
+    if (tensor == NULL || task->data != NULL) {
+        return true;
+    }
+    const uint64_t size = vm_tensor_bytes(tensor);
+    task->data = journal_read_blob(worker, "data", size);
+    if (task->data != NULL && data_is(&check, bytes_of(task->data, (size_t)size))) {
+        return blob_put(task->exchange, check.root, bytes_of(task->data, (size_t)size), error);
+    }
+    free(task->data);
+    task->data = aligned_alloc(VM_ALIGN, (size_t)(size + VM_ALIGN) / VM_ALIGN * VM_ALIGN);
+    const struct blob_wanted wanted = {.root = task->plan.data_root,
+                                       .size = size,
+                                       .check = data_is,
+                                       .context = &check,
+                                       .first = &task->consumer_key};
+    bool ok = task->data != NULL;
+    if (!ok) {
+        (void)error_set(error, EXIT_CODE_FAILURE, "worker: no memory for the data set");
+    }
+    ok = ok && blob_fetch(task->exchange, &wanted, task->data, error);
+    if (!ok) {
+        free(task->data);
+        task->data = NULL;
+        return false;
+    }
+    const struct bytes bytes = bytes_of(task->data, (size_t)size);
+    return blob_put(task->exchange, check.root, bytes, error) &&
+           journal_write_blob(worker, "data", bytes, error);
+}
+
+static bool prepare_state(struct worker *worker, struct error *error)
+{
+    struct task *task = worker->task;
+    const struct job_terms *terms = &task->terms;
+    if (journal_read_base(worker)) {
+        return result_serve(task, error);
+    }
+    if (!task_fetch(task, &terms->init_params_root, VM_PARAMS, task->base.theta, error) ||
+        !task_fetch(task, &terms->init_inner_root, VM_INNER, task->base.inner, error) ||
+        !task_fetch(task, &terms->init_counters_root, VM_COUNTERS, task->base.counters, error)) {
+        return false;
+    }
+    task->base_round = 0;
+    return journal_write_base(worker, error);
+}
+
+/* Tried again until it works: peers appear one after the other. */
+bool task_prepare(struct worker *worker, struct error *error)
+{
+    struct task *task = worker->task;
+    if (!task->judged && !task_judge(worker, error)) {
+        return false;
+    }
+    if (!task->acceptable) {
+        return error_set(error, EXIT_CODE_VERIFY, "worker: the plan of a running lease is refused");
+    }
+    if (!task_alloc(task, error) || !task_connect(worker, error) || !prepare_data(worker, error) ||
+        !prepare_state(worker, error)) {
+        return false;
+    }
+    const struct model_run_config config = {.program = &task->program,
+                                            .data = task->data,
+                                            .threads = worker->config->threads,
+                                            .isa = worker->config->isa};
+    if (task->run == NULL) {
+        task->run = model_run_new(&config, error);
+    }
+    task->prepared = task->run != NULL && segment_restore(worker, error);
+    return task->prepared;
+}
