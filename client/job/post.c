@@ -17,7 +17,7 @@ struct hash job_id(const struct job_config *config)
                   bytes_of(config->request_id, strlen(config->request_id)));
 }
 
-/* ---- First state and roots --------------------------------------------------------------------- */
+/* ---- First state and roots ---------- */
 
 static const struct vm_tensor *state_tensor(const struct vm_program *program, uint32_t index)
 {
@@ -102,7 +102,7 @@ void post_free(struct job_work *work)
     free(work->theta);
 }
 
-/* ---- Is it there already? ------------------------------------------------------------------------ */
+/* ---- Is it there already? ---------- */
 
 static bool is_present(struct job_work *work, const struct key *key, bool *present,
                        struct error *error)
@@ -118,7 +118,7 @@ static bool is_present(struct job_work *work, const struct key *key, bool *prese
     return true;
 }
 
-/* ---- The program ----------------------------------------------------------------------------------- */
+/* ---- The program ---------- */
 
 static bool submit_parts(struct job_work *work, struct tx_pending *pending, uint32_t *count,
                          struct error *error)
@@ -166,7 +166,7 @@ static bool post_program(struct job_work *work, struct error *error)
     return ok;
 }
 
-/* ---- The data set ----------------------------------------------------------------------------------- */
+/* ---- The data set ---------- */
 
 static bool find_data(struct job_work *work, bool *found, struct error *error)
 {
@@ -214,7 +214,7 @@ static bool post_data(struct job_work *work, struct error *error)
             error_set(error, EXIT_CODE_NOT_FOUND, "job: the data set is not on the chain"));
 }
 
-/* ---- The request -------------------------------------------------------------------------------------- */
+/* ---- The request ---------- */
 
 static uint32_t float_bits(float value)
 {

@@ -63,7 +63,7 @@ bool serve_dial(struct job_work *work, const struct job_status *status, struct e
     return true;
 }
 
-/* ---- The state they reached --------------------------------------------------------------------- */
+/* ---- The state they reached ---------- */
 
 struct theta_check {
     const struct vm_program *program;

@@ -23,7 +23,7 @@
 
 enum { PATH_SIZE = 512, NODES_MAX = 1024 };
 
-static void journal_path(const struct worker *worker, const char *name, char out[PATH_SIZE])
+static void task_journal_path(const struct worker *worker, const char *name, char out[PATH_SIZE])
 {
     char id[17];
     hex_encode(worker->task->lease_id.bytes, 8, id);
@@ -38,14 +38,14 @@ static bool folder_make(const char *path, struct error *error)
                      errno);
 }
 
-bool journal_open(const struct worker *worker, struct error *error)
+bool task_journal_open(const struct worker *worker, struct error *error)
 {
     char path[PATH_SIZE];
-    journal_path(worker, "", path);
+    task_journal_path(worker, "", path);
     return folder_make(worker->config->journal, error) && folder_make(path, error);
 }
 
-bool journal_tunnel(const struct worker *worker, struct error *error)
+bool task_journal_tunnel(const struct worker *worker, struct error *error)
 {
     struct task *task = worker->task;
     char path[PATH_SIZE];
@@ -53,7 +53,7 @@ bool journal_tunnel(const struct worker *worker, struct error *error)
     if (task->has_tunnel) {
         return true;
     }
-    journal_path(worker, "tunnel.key", path);
+    task_journal_path(worker, "tunnel.key", path);
     const struct crypto_keyfile file = {.path = path, .kind = CRYPTO_KEYFILE_TUNNEL};
     if (stat(path, &found) == 0) {
         task->has_tunnel = crypto_keyfile_read(&file, task->tunnel_secret, error);
@@ -73,7 +73,7 @@ static bool sealed_write(const struct worker *worker, const char *name, uint8_t 
     struct hash digest;
     crypto_sha256(body, &digest);
     memcpy(buffer + body.size, digest.bytes, HASH_SIZE);
-    journal_path(worker, name, path);
+    task_journal_path(worker, name, path);
     return file_write(path, bytes_of(buffer, body.size + HASH_SIZE), error);
 }
 
@@ -86,7 +86,7 @@ static uint8_t *sealed_read(const struct worker *worker, const char *name, size_
     struct error error;
     struct hash digest;
     size_t size = 0;
-    journal_path(worker, name, path);
+    task_journal_path(worker, name, path);
     if (stat(path, &found) != 0) {
         return NULL;
     }
@@ -112,7 +112,7 @@ static size_t floats_size(const struct task *task)
     return (size_t)task->elements * sizeof(float);
 }
 
-static size_t journal_size_max(const struct task *task)
+static size_t task_journal_size_max(const struct task *task)
 {
     return 4 * floats_size(task) + (size_t)task->inner_size + (size_t)task->counters_size +
            (size_t)outer_blob_size(&task->program) + 65536;
@@ -120,10 +120,10 @@ static size_t journal_size_max(const struct task *task)
 
 /* ---- base ----------------------------------------------------------------------------------- */
 
-bool journal_write_base(const struct worker *worker, struct error *error)
+bool task_journal_write_base(const struct worker *worker, struct error *error)
 {
     const struct task *task = worker->task;
-    const size_t capacity = journal_size_max(task);
+    const size_t capacity = task_journal_size_max(task);
     uint8_t *buffer = malloc(capacity);
     struct wire_writer writer;
     struct bytes body;
@@ -145,12 +145,12 @@ bool journal_write_base(const struct worker *worker, struct error *error)
     return ok;
 }
 
-bool journal_read_base(const struct worker *worker)
+bool task_journal_read_base(const struct worker *worker)
 {
     struct task *task = worker->task;
     struct bytes body;
     struct wire_reader reader;
-    uint8_t *data = sealed_read(worker, "base", journal_size_max(task), &body);
+    uint8_t *data = sealed_read(worker, "base", task_journal_size_max(task), &body);
     if (data == NULL) {
         return false;
     }
@@ -214,9 +214,9 @@ static void write_segment(struct wire_writer *writer, const struct task *task)
                    bytes_of(now->delta, now->done ? (size_t)outer_blob_size(&task->program) : 0));
 }
 
-bool journal_write_segment(const struct worker *worker, struct error *error)
+bool task_journal_write_segment(const struct worker *worker, struct error *error)
 {
-    const size_t capacity = journal_size_max(worker->task);
+    const size_t capacity = task_journal_size_max(worker->task);
     uint8_t *buffer = malloc(capacity);
     struct wire_writer writer;
     struct bytes body;
@@ -258,11 +258,11 @@ static bool read_segment(struct wire_reader *reader, struct task *task)
     return wire_reader_end(reader) && now->root_count > 0;
 }
 
-bool journal_read_segment(const struct worker *worker)
+bool task_journal_read_segment(const struct worker *worker)
 {
     struct bytes body;
     struct wire_reader reader;
-    uint8_t *data = sealed_read(worker, "segment", journal_size_max(worker->task), &body);
+    uint8_t *data = sealed_read(worker, "segment", task_journal_size_max(worker->task), &body);
     if (data == NULL) {
         return false;
     }
@@ -272,23 +272,23 @@ bool journal_read_segment(const struct worker *worker)
     return ok;
 }
 
-/* ---- Blobs that prove themselves ---------------------------------------------------------------- */
+/* ---- Blobs that prove themselves ---------- */
 
-bool journal_write_blob(const struct worker *worker, const char *name, struct bytes bytes,
-                        struct error *error)
+bool task_journal_write_blob(const struct worker *worker, const char *name, struct bytes bytes,
+                             struct error *error)
 {
     char path[PATH_SIZE];
-    journal_path(worker, name, path);
+    task_journal_path(worker, name, path);
     return file_write(path, bytes, error);
 }
 
-uint8_t *journal_read_blob(const struct worker *worker, const char *name, uint64_t size)
+uint8_t *task_journal_read_blob(const struct worker *worker, const char *name, uint64_t size)
 {
     char path[PATH_SIZE];
     struct stat found;
     struct error error;
     size_t got = 0;
-    journal_path(worker, name, path);
+    task_journal_path(worker, name, path);
     if (stat(path, &found) != 0) {
         return NULL;
     }

@@ -135,7 +135,7 @@ static bool open_exchange(struct worker *worker, struct error *error)
     if (task->exchange != NULL) {
         return true;
     }
-    if (!journal_open(worker, error) || !journal_tunnel(worker, error)) {
+    if (!task_journal_open(worker, error) || !task_journal_tunnel(worker, error)) {
         return false;
     }
     const struct blob_config config = {.listen = worker->config->listen,
@@ -192,7 +192,7 @@ bool task_ready(struct worker *worker, struct error *error)
     return tx_send(worker->worker_sender, TX_LEASE_READY, &body, NULL, error);
 }
 
-/* ---- Sessions ---------------------------------------------------------------------------------- */
+/* ---- Sessions ---------- */
 
 static bool read_leases(struct worker *worker, struct error *error)
 {

@@ -143,7 +143,7 @@ void task_free(struct task *task)
     free(task);
 }
 
-/* ---- Data and first state --------------------------------------------------------------------- */
+/* ---- Data and first state ---------- */
 
 void task_group_root(const struct task *task, enum vm_group group, const void *array,
                      struct hash *out)
@@ -241,7 +241,7 @@ static bool prepare_data(struct worker *worker, struct error *error)
         return true;
     }
     const uint64_t size = vm_tensor_bytes(tensor);
-    task->data = journal_read_blob(worker, "data", size);
+    task->data = task_journal_read_blob(worker, "data", size);
     if (task->data != NULL && data_is(&check, bytes_of(task->data, (size_t)size))) {
         return blob_put(task->exchange, check.root, bytes_of(task->data, (size_t)size), error);
     }
@@ -264,14 +264,14 @@ static bool prepare_data(struct worker *worker, struct error *error)
     }
     const struct bytes bytes = bytes_of(task->data, (size_t)size);
     return blob_put(task->exchange, check.root, bytes, error) &&
-           journal_write_blob(worker, "data", bytes, error);
+           task_journal_write_blob(worker, "data", bytes, error);
 }
 
 static bool prepare_state(struct worker *worker, struct error *error)
 {
     struct task *task = worker->task;
     const struct job_terms *terms = &task->terms;
-    if (journal_read_base(worker)) {
+    if (task_journal_read_base(worker)) {
         return result_serve(task, error);
     }
     if (!task_fetch(task, &terms->init_params_root, VM_PARAMS, task->base.theta, error) ||
@@ -280,7 +280,7 @@ static bool prepare_state(struct worker *worker, struct error *error)
         return false;
     }
     task->base_round = 0;
-    return journal_write_base(worker, error);
+    return task_journal_write_base(worker, error);
 }
 
 /* Tried again until it works: peers appear one after the other. */

@@ -117,7 +117,7 @@ bool result_fetch(struct worker *worker, struct error *error)
     return all;
 }
 
-/* ---- The aggregate and the vote ------------------------------------------------------------------ */
+/* ---- The aggregate and the vote ---------- */
 
 static float float_of(uint32_t bits)
 {
@@ -167,7 +167,7 @@ bool result_vote(struct worker *worker, struct error *error)
     return tx_send(worker->worker_sender, TX_ROUND_RESULT, &body, NULL, error);
 }
 
-/* ---- Taking over -------------------------------------------------------------------------------- */
+/* ---- Taking over ---------- */
 
 /* Serve these parameters and momentum; those of two rounds ago are dropped. */
 static bool serve_head(struct task *task, const struct hash *theta, const struct hash *momentum,
@@ -247,5 +247,5 @@ bool result_adopt(struct worker *worker, struct error *error)
     take_own_state(task);
     task->has_next = false;
     task->base_round = task->round_index + (closed ? 1 : 0);
-    return serve_head(task, &theta, &momentum, error) && journal_write_base(worker, error);
+    return serve_head(task, &theta, &momentum, error) && task_journal_write_base(worker, error);
 }

@@ -57,7 +57,7 @@ static void segment_begin(struct worker *worker)
                                  .delta = now->delta,
                                  .after = now->after};
     *now = fresh;
-    if (journal_read_segment(worker) && now->round == task->round_index) {
+    if (task_journal_read_segment(worker) && now->round == task->round_index) {
         log_line(LOG_INFO, "worker", "round %u goes on from step %u of the journal",
                  (unsigned)now->round, (unsigned)now->step);
         now->begun = true;
@@ -81,7 +81,7 @@ bool segment_restore(struct worker *worker, struct error *error)
     struct task *task = worker->task;
     struct task_segment *now = &task->now;
     const struct task_segment none = {.delta = now->delta, .after = now->after};
-    if (!journal_read_segment(worker) || !now->done || now->round != task->base_round) {
+    if (!task_journal_read_segment(worker) || !now->done || now->round != task->base_round) {
         *now = none;
         return true;
     }
@@ -108,7 +108,7 @@ static bool segment_finish(struct worker *worker, struct error *error)
     model_run_roots(task->run, &now->end);
     crypto_random_bytes(now->salt.bytes, HASH_SIZE);
     now->done = true;
-    return journal_write_segment(worker, error);
+    return task_journal_write_segment(worker, error);
 }
 
 bool segment_step(struct worker *worker, struct error *error)
@@ -143,7 +143,7 @@ bool segment_step(struct worker *worker, struct error *error)
         return segment_finish(worker, error);
     }
     state_save(task);
-    return journal_write_segment(worker, error);
+    return task_journal_write_segment(worker, error);
 }
 
 bool segment_commit(struct worker *worker, struct error *error)

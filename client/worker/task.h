@@ -161,15 +161,15 @@ uint32_t result_delta_count(const struct task *task);
 
 /* journal.c: files of this lease.  Reads answer false when there is none or it is damaged:
  * then the work is done again. */
-MUST_USE bool journal_open(const struct worker *worker, struct error *error);
-MUST_USE bool journal_tunnel(const struct worker *worker, struct error *error);
-MUST_USE bool journal_write_base(const struct worker *worker, struct error *error);
-bool journal_read_base(const struct worker *worker);
-MUST_USE bool journal_write_segment(const struct worker *worker, struct error *error);
-bool journal_read_segment(const struct worker *worker);
-MUST_USE bool journal_write_blob(const struct worker *worker, const char *name, struct bytes bytes,
-                                 struct error *error);
-uint8_t *journal_read_blob(const struct worker *worker, const char *name, uint64_t size);
+MUST_USE bool task_journal_open(const struct worker *worker, struct error *error);
+MUST_USE bool task_journal_tunnel(const struct worker *worker, struct error *error);
+MUST_USE bool task_journal_write_base(const struct worker *worker, struct error *error);
+bool task_journal_read_base(const struct worker *worker);
+MUST_USE bool task_journal_write_segment(const struct worker *worker, struct error *error);
+bool task_journal_read_segment(const struct worker *worker);
+MUST_USE bool task_journal_write_blob(const struct worker *worker, const char *name,
+                                      struct bytes bytes, struct error *error);
+uint8_t *task_journal_read_blob(const struct worker *worker, const char *name, uint64_t size);
 
 static inline bool task_bit(const uint8_t *bitmap, uint32_t rank)
 {
