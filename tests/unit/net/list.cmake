@@ -8,3 +8,5 @@ target_link_libraries(test_hostile PRIVATE vendor_nng)
 unit_test(test_net_client ${CMAKE_CURRENT_LIST_DIR}/test_client.c ${CMAKE_CURRENT_LIST_DIR}/raw.c
           ${net_support} NEEDS net)
 target_link_libraries(test_net_client PRIVATE vendor_nng Threads::Threads)
+unit_test(test_net_queue ${CMAKE_CURRENT_LIST_DIR}/test_queue.c ${net_support} NEEDS net)
+target_link_libraries(test_net_queue PRIVATE vendor_nng)

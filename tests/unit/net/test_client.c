@@ -3,13 +3,29 @@
 
 #include "raw.h"
 
-/* A node that answers every request with its bytes, until it is told to stop. */
+/* A node that answers every request with its bytes, until it is told to stop.  While it is
+ * late it keeps a request, and answers it just before the next one. */
 struct server {
     struct node node;
     pthread_t thread;
     _Atomic bool stop;
-    _Atomic bool deaf; /* takes requests and does not answer */
+    _Atomic bool late;
+    uint32_t kept; /* id of the request that waits; 0: none */
 };
+
+static void answer(struct server *server, const struct net_event *request)
+{
+    struct net *net = server->node.net;
+    if (server->late) {
+        server->kept = request->request;
+        return;
+    }
+    if (server->kept != 0) {
+        (void)net_reply(net, request->session, server->kept, bytes_of("too late", 8));
+        server->kept = 0;
+    }
+    (void)net_reply(net, request->session, request->request, request->bytes);
+}
 
 static void *serve(void *arg)
 {
@@ -19,8 +35,8 @@ static void *serve(void *arg)
         if (!net_poll(server->node.net, &event, 20)) {
             continue;
         }
-        if (event.kind == NET_EVENT_REQUEST && !server->deaf) {
-            (void)net_reply(server->node.net, event.session, event.request, event.bytes);
+        if (event.kind == NET_EVENT_REQUEST) {
+            answer(server, &event);
         }
         net_event_release(&event);
     }
@@ -105,10 +121,10 @@ static void test_node_restarts(void **state)
     struct net_key key = node_key(&server.node);
     assert_true(client_open(&as, &server, &key, &client, &error));
     echo(client, "before");
-    server.deaf = true;
+    server.late = true;
     assert_false(net_client_call(client, bytes_of("x", 1), 50, &answer, &error));
     assert_int_equal(error.code, EXIT_CODE_UNREACHABLE);
-    server.deaf = false;
+    server.late = false;
     echo(client, "the late answer is not taken for this one");
 
     char address[32];

@@ -235,6 +235,29 @@ static void test_reflected(void **state)
     crypto_key_free(echo.key);
 }
 
+/* A listener that claims the dialer's own key and hands its proof back. */
+static void test_mirrored(void **state)
+{
+    (void)state;
+    struct side dialer;
+    struct side mirror;
+    struct handshake_message out;
+    struct handshake_message back;
+    const struct net_key any = {.size = 0};
+    side_node(&dialer, NET_ROLE_CLIENT);
+    side_node(&mirror, NET_ROLE_ANON); /* the one role that SELF does not stop */
+    handshake_begin(&dialer.handshake, &dialer.self, NET_LANE_BULK, &any, &out);
+    handshake_begin(&mirror.handshake, &mirror.self, NET_LANE_BULK, NULL, &back);
+    mirror.handshake.own.key = dialer.self.public_key;
+    assert_int_equal(handshake_take(&mirror.handshake, view(&out), &back), HANDSHAKE_WAIT);
+    assert_int_equal(handshake_take(&dialer.handshake, view(&back), &out), HANDSHAKE_WAIT);
+    back = out;
+    assert_int_equal(handshake_take(&dialer.handshake, view(&back), &out), HANDSHAKE_FAILED);
+    assert_int_equal(dialer.handshake.reason, NET_REASON_BAD_PROOF);
+    crypto_key_free(dialer.key);
+    crypto_key_free(mirror.key);
+}
+
 /* Nothing is taken after a failure. */
 static void test_failure_stays(void **state)
 {
@@ -277,6 +300,7 @@ int main(void)
         cmocka_unit_test(test_unexpected_key), cmocka_unit_test(test_stolen_name),
         cmocka_unit_test(test_altered),        cmocka_unit_test(test_reflected),
         cmocka_unit_test(test_failure_stays),  cmocka_unit_test(test_version),
+        cmocka_unit_test(test_mirrored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -287,6 +287,26 @@ static void test_slow_reader(void **state)
     node_close(&c);
 }
 
+/* Closing does not wait for a peer that does not read. */
+static void test_close_while_stalled(void **state)
+{
+    (void)state;
+    struct node a;
+    struct node b;
+    two_nodes(&a, &b, NULL);
+    struct raw slow;
+    raw_dial(&slow, a.address);
+    raw_greet(&slow, &b, &a, NET_LANE_BULK);
+    uint64_t to_slow = event_wait(&a, NET_EVENT_CONNECTED).session;
+    flood(&a, to_slow, 2 * NET_BULK_QUEUE_MAX, 256 << 10);
+    assert_true(stats_of(&a).dropped_bulk > 0);
+    uint64_t begun = test_now_ms();
+    node_close(&a);
+    assert_true(test_now_ms() - begun < NET_IDLE_MS / 2);
+    raw_close(&slow);
+    node_close(&b);
+}
+
 /* Nobody takes events at b: it stops reading from a when a's share is full, goes on later,
  * and nothing that was queued is lost; another session is not held up. */
 static void test_backpressure(void **state)
@@ -413,12 +433,13 @@ static void test_class_is_full(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mute_listener),     cmocka_unit_test(test_mute_dialer),
-        cmocka_unit_test(test_wrong_chain),       cmocka_unit_test(test_wrong_key),
-        cmocka_unit_test(test_not_admitted),      cmocka_unit_test(test_garbage),
-        cmocka_unit_test(test_attacks_on_frames), cmocka_unit_test(test_announced_only),
-        cmocka_unit_test(test_slow_reader),       cmocka_unit_test(test_backpressure),
-        cmocka_unit_test(test_strangers),         cmocka_unit_test(test_class_is_full),
+        cmocka_unit_test(test_mute_listener),       cmocka_unit_test(test_mute_dialer),
+        cmocka_unit_test(test_wrong_chain),         cmocka_unit_test(test_wrong_key),
+        cmocka_unit_test(test_not_admitted),        cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_attacks_on_frames),   cmocka_unit_test(test_announced_only),
+        cmocka_unit_test(test_slow_reader),         cmocka_unit_test(test_backpressure),
+        cmocka_unit_test(test_close_while_stalled), cmocka_unit_test(test_strangers),
+        cmocka_unit_test(test_class_is_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
