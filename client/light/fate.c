@@ -211,7 +211,7 @@ static bool fate_look_once(struct light *light, struct fate *fate, bool *found,
     fate->record.data = NULL;
     if (!*found) {
         /* Who told the place was wrong, or who told the block: ask the first one last. */
-        light->failed_ms[teller] = light_now_ms(light) + 1;
+        light_rest(light, teller);
         light->current = (teller + 1) % light->config.endpoint_count;
     }
     return *found;

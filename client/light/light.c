@@ -18,6 +18,7 @@ struct light *light_open(const struct light_config *config, const struct light_p
     if (light->config.timeout_ms == 0) {
         light->config.timeout_ms = LIGHT_TIMEOUT_MS;
     }
+    light->ask_ms = light->config.timeout_ms;
     light->port = *port;
     light->trust.chain_id = config->chain_id;
     light->trust.validators = config->validators;
@@ -105,8 +106,8 @@ bool light_ask_one(struct light *light, uint32_t endpoint, light_take *take, voi
     if (!encode_request(light, &request)) {
         return error_set(error, EXIT_CODE_USAGE, "the question is too large for one message");
     }
-    if (!light->port.ask(light->port.context, endpoint, request, light->config.timeout_ms,
-                         &light->reply, error)) {
+    if (!light->port.ask(light->port.context, endpoint, request, light->ask_ms, &light->reply,
+                         error)) {
         return false;
     }
     if (!api_decode_answer(bytes_of(light->reply.data, light->reply.size), &light->answer)) {
@@ -144,7 +145,24 @@ static int gravity(enum exit_code code)
 static bool is_resting(const struct light *light, uint32_t endpoint, uint64_t now)
 {
     const uint64_t failed = light->failed_ms[endpoint];
-    return failed != 0 && now - failed < LIGHT_RESTING_MS;
+    const uint32_t more = light->failures[endpoint] < LIGHT_RESTING_DOUBLED_MAX
+                              ? light->failures[endpoint]
+                              : LIGHT_RESTING_DOUBLED_MAX;
+    return failed != 0 && now < failed + ((uint64_t)LIGHT_RESTING_MS << more);
+}
+
+void light_rest(struct light *light, uint32_t endpoint)
+{
+    if (light->failed_ms[endpoint] != 0) {
+        light->failures[endpoint]++;
+    }
+    light->failed_ms[endpoint] = light_now_ms(light) + 1;
+}
+
+void light_rouse(struct light *light, uint32_t endpoint)
+{
+    light->failed_ms[endpoint] = 0;
+    light->failures[endpoint] = 0;
 }
 
 /* Every endpoint once, the current one first; resting ones only in the second pass. */
@@ -162,11 +180,11 @@ static bool ask_around(struct light *light, light_take *take, void *context, str
             continue;
         }
         if (light_ask_one(light, endpoint, take, context, &latest)) {
-            light->failed_ms[endpoint] = 0;
+            light_rouse(light, endpoint);
             light->current = endpoint;
             return true;
         }
-        light->failed_ms[endpoint] = light_now_ms(light) + 1;
+        light_rest(light, endpoint);
         if (gravity(latest.code) > gravity(error->code)) {
             *error = latest;
         }
@@ -279,6 +297,7 @@ static void ask_heads(struct light *light)
     const uint64_t start = light_now_ms(light);
     uint32_t answered = 0;
     struct error error;
+    light->ask_ms = light->ask_ms < LIGHT_HEAD_MS ? light->ask_ms : LIGHT_HEAD_MS;
     for (uint32_t i = 0; i < 2 * count && answered < needed; i++) {
         const uint32_t endpoint = (light->current + i) % count;
         uint64_t asked_ms = light_now_ms(light);
@@ -288,11 +307,13 @@ static void ask_heads(struct light *light)
         light->request = (struct api_request){.kind = API_HEAD};
         crypto_random_bytes(light->request.hash.bytes, HASH_SIZE);
         if (light_ask_one(light, endpoint, take_head, &asked_ms, &error)) {
+            light_rouse(light, endpoint);
             answered++;
         } else {
-            light->failed_ms[endpoint] = light_now_ms(light) + 1;
+            light_rest(light, endpoint);
         }
     }
+    light->ask_ms = light->config.timeout_ms;
 }
 
 static bool ask_final(struct light *light, struct error *error)

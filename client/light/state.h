@@ -6,8 +6,10 @@
 
 enum {
     LIGHT_REQUEST_SIZE_MAX = TX_SIZE_MAX + 8192,
-    LIGHT_RETRY_MS = 50,     /* between rounds over endpoints that lag behind */
-    LIGHT_RESTING_MS = 3000, /* an endpoint that failed is asked last for so long */
+    LIGHT_RETRY_MS = 50,           /* between rounds over endpoints that lag behind */
+    LIGHT_RESTING_MS = 3000,       /* an endpoint that failed is asked last for so long ... */
+    LIGHT_RESTING_DOUBLED_MAX = 4, /* ... and twice as long after each failure, up to 48 s */
+    LIGHT_HEAD_MS = 1000, /* for one HEAD: a dead validator must not stop the work of a client */
 };
 
 /* What one validator said last (N4). */
@@ -24,6 +26,8 @@ struct light {
     struct light_tip tip;
     uint32_t current;                       /* endpoint that is asked first */
     uint64_t failed_ms[LIGHT_ENDPOINT_MAX]; /* 0: fine */
+    uint32_t failures[LIGHT_ENDPOINT_MAX];  /* in a row */
+    uint32_t ask_ms;                        /* time-out of one question */
     struct light_head heads[VALIDATOR_COUNT_MAX];
 
     /* One question at a time. */
@@ -43,6 +47,10 @@ MUST_USE bool light_ask(struct light *light, light_take *take, void *context, st
 /* The same of one endpoint, once. */
 MUST_USE bool light_ask_one(struct light *light, uint32_t endpoint, light_take *take, void *context,
                             struct error *error);
+
+/* Ask this endpoint last for a while; or as before. */
+void light_rest(struct light *light, uint32_t endpoint);
+void light_rouse(struct light *light, uint32_t endpoint);
 
 /* A tip as an answer carries it: verified, and not older than the one that is known. */
 MUST_USE bool light_take_tip(struct light *light, struct bytes header, struct bytes last_final,

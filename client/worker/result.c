@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "client/worker/task.h"
+#include "types/codes.h"
 
 /* The end of a round: the deltas of all, their exact integer sum, the outer step, the vote,
  * and taking over what more than half of the weight agreed on (P7). */
@@ -164,7 +165,12 @@ bool result_vote(struct worker *worker, struct error *error)
                                      .theta_root = task->next_theta_root,
                                      .mom_root = task->next_momentum_root};
     memcpy(body.bitmap, task->next_bitmap, body.bitmap_size);
-    return tx_send(worker->worker_sender, TX_ROUND_RESULT, &body, NULL, error);
+    uint32_t code = CODE_OK;
+    if (tx_send(worker->worker_sender, TX_ROUND_RESULT, &body, &code, error)) {
+        return true;
+    }
+    /* The others had more than half of the weight without this one: as good as counted. */
+    return error->code == EXIT_CODE_REJECTED && (code == CODE_E_ROUND || code == CODE_E_STATE);
 }
 
 /* ---- Taking over ---------- */
