@@ -5,3 +5,4 @@ endforeach()
 unit_test(test_state_objects ${CMAKE_CURRENT_LIST_DIR}/test_state_objects.c
   ${PROJECT_SOURCE_DIR}/tests/support/text.c NEEDS state)
 add_test(NAME tidy.state_vectors COMMAND python3 ${PROJECT_SOURCE_DIR}/tools/state_vectors.py)
+add_test(NAME tidy.state_tables COMMAND python3 ${PROJECT_SOURCE_DIR}/tools/state_tables.py --check)

@@ -1,0 +1,2 @@
+fuzz_test(fuzz_state_record ${CMAKE_CURRENT_LIST_DIR}/fuzz_state_record.c NEEDS state)
+fuzz_test(fuzz_state_block "${CMAKE_CURRENT_LIST_DIR}/fuzz_state_block.c;${PROJECT_SOURCE_DIR}/tests/support/chain.c;${PROJECT_SOURCE_DIR}/tests/support/job.c" NEEDS state vendor_cmocka)
