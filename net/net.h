@@ -7,7 +7,7 @@
 
 /* Sealed sessions between processes over one port: NNG byte streams (tls+tcp), inside them
  * our own handshake and AEAD-sealed frames.  TLS is a second skin; who the peer is, is
- * proven by the handshake alone (net/handshake.h).  net/README.md has the byte formats.
+ * proven by the handshake alone (net/handshake.h).  docs/protocol.md 8 has the bytes.
  *
  * A session is one stream in one lane with one proven key.  Two validators keep two:
  * votes never queue behind blocks.  Everything is bounded; nothing here blocks but

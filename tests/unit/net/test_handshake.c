@@ -1,5 +1,6 @@
 #include "support.h"
 
+#include "base/hex.h"
 #include "net/frame.h"
 #include "net/handshake.h"
 
@@ -279,6 +280,55 @@ static void test_failure_stays(void **state)
     crypto_key_free(listener.key);
 }
 
+static void put(uint8_t *out, size_t *size, const char *hex_or_null, const void *data, size_t count)
+{
+    if (hex_or_null != NULL) {
+        assert_true(hex_decode(hex_or_null, out + *size, strlen(hex_or_null) / 2));
+        *size += strlen(hex_or_null) / 2;
+    }
+    memcpy(out + *size, data, count);
+    *size += count;
+}
+
+/* The bytes of docs/protocol.md 8.2 and 8.4, built by hand. */
+static void test_bytes(void **state)
+{
+    (void)state;
+    struct side dialer;
+    struct side listener;
+    side_node(&dialer, NET_ROLE_VALIDATOR);
+    side_node(&listener, NET_ROLE_VALIDATOR);
+    assert_int_equal(greet(&dialer, &listener, &listener.self.public_key, NET_LANE_VOTE),
+                     HANDSHAKE_JUDGE);
+    const struct hello *own = &dialer.handshake.own;
+    uint8_t hello[NET_HELLO_SIZE_MAX];
+    size_t size = 0;
+    put(hello, &size, "990101c420", own->chain_id.bytes, HASH_SIZE);
+    put(hello, &size, "c420", own->genesis_hash.bytes, HASH_SIZE);
+    put(hello, &size, "0100c421", own->key.bytes, PUBLIC_KEY_SIZE);
+    put(hello, &size, "c420", own->ephemeral, sizeof own->ephemeral);
+    put(hello, &size, "c420", own->nonce, sizeof own->nonce);
+    const struct handshake_message *sent = &dialer.handshake.own_hello;
+    assert_true(bytes_equal(view(sent), bytes_of(hello, size)));
+
+    const struct handshake_message *answer = &dialer.handshake.peer_hello;
+    uint8_t transcript[1024];
+    size_t length = 0;
+    put(transcript, &length, "93c4b0", hello, size);
+    put(transcript, &length, "c4b0", answer->bytes, answer->size);
+    put(transcript, &length, NULL, "\x02", 1);
+    struct hash due;
+    crypto_digest(TAG_HANDSHAKE, bytes_of(transcript, length), &due);
+    struct handshake_message proof;
+    struct signature signature;
+    assert_true(handshake_accept(&listener.handshake, &proof));
+    assert_int_equal(proof.size, 4 + SIGNATURE_SIZE);
+    assert_memory_equal(proof.bytes, "\x92\x02\xc4\x40", 4);
+    memcpy(signature.bytes, proof.bytes + 4, SIGNATURE_SIZE);
+    assert_true(crypto_verify(crypto_key_public(listener.key), &due, &signature));
+    finish(&dialer, &listener);
+}
+
 /* Another version is told apart from junk, whatever else its HELLO holds. */
 static void test_version(void **state)
 {
@@ -300,7 +350,7 @@ int main(void)
         cmocka_unit_test(test_unexpected_key), cmocka_unit_test(test_stolen_name),
         cmocka_unit_test(test_altered),        cmocka_unit_test(test_reflected),
         cmocka_unit_test(test_failure_stays),  cmocka_unit_test(test_version),
-        cmocka_unit_test(test_mirrored),
+        cmocka_unit_test(test_mirrored),       cmocka_unit_test(test_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
