@@ -9,3 +9,5 @@ target_compile_definitions(test_audit_every_byte PRIVATE BYTE_STEP=1)
 if(NOT FUZZ)
   set_tests_properties(test_audit_every_byte PROPERTIES LABELS long)
 endif()
+unit_test(test_replica ${CMAKE_CURRENT_LIST_DIR}/test_replica.c
+  ${PROJECT_SOURCE_DIR}/tests/support/toy_ledger.c NEEDS client)
