@@ -21,7 +21,7 @@
  *   mlp      layers=2 width=128 context=16 batch=64               next byte from a window
  *   mlp      layers=2 width=64 features=16 classes=10 batch=64    records: features, label
  *   mlp      layers=2 width=64 features=16 classes=0 batch=64     regression on the last byte
- *   all:     rate=0.003 warmup=20 decay=0 weight-decay=0.01 seed=1
+ *   all:     rate=0.003 warmup=50 decay=0 weight-decay=0.01 seed=1
  *
  * docs/models.md describes the templates and their state. */
 

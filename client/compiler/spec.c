@@ -49,7 +49,7 @@ static const struct compiler_spec gpt_default = {.kind = COMPILER_CHAR_GPT,
                                                  .heads = 4,
                                                  .context = 64,
                                                  .batch = 16,
-                                                 .warmup = 20,
+                                                 .warmup = 50,
                                                  .rate = 0.003F,
                                                  .weight_decay = 0.01F,
                                                  .seed = 1};

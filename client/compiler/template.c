@@ -55,8 +55,9 @@ static uint32_t attention(struct graph *graph, const struct compiler_spec *spec,
                           uint32_t x)
 {
     const uint32_t d = spec->width;
-    const uint32_t q = linear(graph, x, &(struct parameter){prefix, "attention.query", d, d, 1.0F});
-    const uint32_t k = linear(graph, x, &(struct parameter){prefix, "attention.key", d, d, 1.0F});
+    /* Nearly even attention at first: what to look at is learnt sooner from there. */
+    const uint32_t q = linear(graph, x, &(struct parameter){prefix, "attention.query", d, d, 0.5F});
+    const uint32_t k = linear(graph, x, &(struct parameter){prefix, "attention.key", d, d, 0.5F});
     const uint32_t v = linear(graph, x, &(struct parameter){prefix, "attention.value", d, d, 1.0F});
     const uint32_t q_heads = op_split_heads(graph, q, spec->heads, spec->context);
     const uint32_t k_heads = op_split_heads(graph, k, spec->heads, spec->context);
@@ -92,7 +93,7 @@ static uint32_t positions_add(struct graph *graph, const struct compiler_spec *s
     const uint32_t d = spec->width;
     const uint32_t t = spec->context;
     const uint32_t table = parameter_add(
-        graph, &(struct parameter){"embedding", "position", t, d, 0.5F / sqrtf((float)d)});
+        graph, &(struct parameter){"embedding", "position", t, d, 1.0F / sqrtf((float)d)});
     const uint32_t row = op_reshape(graph, table, 1, (const uint32_t[]){t * d});
     const uint32_t rows = op_reshape(graph, x, 2, (const uint32_t[]){spec->batch, t * d});
     const uint32_t sum = op_binary(graph, GRAPH_ADD, rows, row);

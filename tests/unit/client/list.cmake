@@ -1,6 +1,7 @@
 unit_test(test_safetensors ${CMAKE_CURRENT_LIST_DIR}/test_safetensors.c NEEDS client)
 unit_test(test_pool ${CMAKE_CURRENT_LIST_DIR}/test_pool.c NEEDS client)
 unit_test(test_plot ${CMAKE_CURRENT_LIST_DIR}/test_plot.c NEEDS client)
+unit_test(test_compiler ${CMAKE_CURRENT_LIST_DIR}/test_compiler.c NEEDS client)
 unit_test(test_gradient ${CMAKE_CURRENT_LIST_DIR}/test_gradient.c
           ${PROJECT_SOURCE_DIR}/tests/support/eval64.c NEEDS client)
 unit_test(test_train ${CMAKE_CURRENT_LIST_DIR}/test_train.c
