@@ -17,10 +17,37 @@ struct unfinal *blocks_find(const struct driver *d, const struct hash *proposal)
     return u;
 }
 
-static struct unfinal *find_block(const struct driver *d, const struct hash *block_id)
+struct unfinal *blocks_find_id(const struct driver *d, const struct hash *block_id)
 {
     struct unfinal *u = d->unfinals;
     while (u != NULL && (u->final || !hash_equal(&u->proposal.light.block_id, block_id))) {
+        u = u->next;
+    }
+    return u;
+}
+
+/* The store drops overlays of branches that died: then the block counts as not executed. */
+static bool is_executed(struct driver *d, struct unfinal *u)
+{
+    if (!u->executed) {
+        return false;
+    }
+    u->tip.overlay = store_overlay_find(d->store, &u->tip.block_id);
+    if (u->tip.overlay == NULL) {
+        u->executed = false;
+        free(u->results);
+        u->results = NULL;
+        u->results_size = 0;
+    }
+    return u->executed;
+}
+
+/* The same block may stand in several entries: proposed twice, or fetched. */
+static struct unfinal *find_executed(struct driver *d, const struct hash *block_id)
+{
+    struct unfinal *u = d->unfinals;
+    while (u != NULL &&
+           (u->final || !hash_equal(&u->proposal.light.block_id, block_id) || !is_executed(d, u))) {
         u = u->next;
     }
     return u;
@@ -42,32 +69,64 @@ void blocks_clear(struct driver *d)
     }
 }
 
-struct unfinal *blocks_add(struct driver *d, const struct wire_proposal *proposal,
-                           const struct wire_block *block)
+/* A new first entry with a copy of the block. */
+static struct unfinal *add_block(struct driver *d, struct bytes bytes,
+                                 const struct wire_block *block)
 {
     struct unfinal *u = calloc(1, sizeof(*u));
-    uint8_t *copy = malloc(proposal->block.size);
+    uint8_t *copy = malloc(bytes.size);
     if (u == NULL || copy == NULL) {
         free(u);
         free(copy);
         (void)error_set(&d->error, EXIT_CODE_FAILURE, "node: no memory for a block");
         return NULL;
     }
-    memcpy(copy, proposal->block.data, proposal->block.size);
-    u->proposal = proposal->proposal;
-    u->signature = proposal->signature;
+    memcpy(copy, bytes.data, bytes.size);
     u->block = copy;
-    u->block_size = proposal->block.size;
+    u->block_size = bytes.size;
     u->empty = block->txs.count == 0;
     u->parent_id = block->header.parent_id;
-    blocks_proposal_hash(&u->proposal, &u->rest_digest, &u->hash);
-    struct unfinal *known = blocks_find(d, &u->hash);
-    if (known != NULL) {
-        blocks_unfinal_free(u);
-        return known;
-    }
     u->next = d->unfinals;
     d->unfinals = u;
+    return u;
+}
+
+struct unfinal *blocks_add(struct driver *d, const struct wire_proposal *proposal,
+                           const struct wire_block *block)
+{
+    struct hash rest_digest;
+    struct hash hash;
+    blocks_proposal_hash(&proposal->proposal, &rest_digest, &hash);
+    struct unfinal *u = blocks_find(d, &hash);
+    if (u != NULL) {
+        return u;
+    }
+    u = add_block(d, proposal->block, block);
+    if (u != NULL) {
+        u->proposal = proposal->proposal;
+        u->signature = proposal->signature;
+        u->rest_digest = rest_digest;
+        u->hash = hash;
+    }
+    return u;
+}
+
+struct unfinal *blocks_adopt(struct driver *d, struct bytes bytes, const struct wire_block *block)
+{
+    struct hash block_id;
+    crypto_digest(TAG_BLOCK_HEADER, block->header_bytes, &block_id);
+    struct unfinal *u = blocks_find_id(d, &block_id);
+    if (u != NULL) {
+        return u; /* a proposal brought it */
+    }
+    u = add_block(d, bytes, block);
+    if (u != NULL) {
+        u->fetched = true;
+        u->hash = block_id; /* no proposal has this hash */
+        u->proposal.light.block_id = block_id;
+        u->proposal.light.height = block->header.height;
+        u->proposal.light.view = block->header.view;
+    }
     return u;
 }
 
@@ -97,8 +156,8 @@ bool blocks_parent_tip(struct driver *d, const struct hash *parent_id, struct ti
         *out = d->committed;
         return true;
     }
-    const struct unfinal *u = find_block(d, parent_id);
-    if (u == NULL || !u->executed) {
+    struct unfinal *u = find_executed(d, parent_id);
+    if (u == NULL) {
         return false;
     }
     *out = u->tip;
@@ -108,91 +167,6 @@ bool blocks_parent_tip(struct driver *d, const struct hash *parent_id, struct ti
 struct state_view blocks_view(struct driver *d, const struct tip *tip)
 {
     return tip->overlay != NULL ? store_overlay_view(tip->overlay) : store_view(d->store);
-}
-
-/* hist_root of a child of parent: all final ids, then those between the last final block
- * and the child. */
-void blocks_hist_root(struct driver *d, const struct tip *parent, struct hash *out)
-{
-    static struct crypto_tree tree; /* 2 KB; the driver's thread only */
-    struct hash ids[STORE_OVERLAY_COUNT_MAX];
-    uint32_t count = 0;
-    store_history_tree(d->store, &tree);
-    struct hash id = parent->block_id;
-    while (!hash_equal(&id, &d->committed.block_id)) {
-        const struct unfinal *u = find_block(d, &id);
-        ASSERT(u != NULL && count < STORE_OVERLAY_COUNT_MAX);
-        ids[count++] = id;
-        id = u->parent_id;
-    }
-    while (count > 0) {
-        crypto_tree_append(&tree, bytes_of(ids[--count].bytes, HASH_SIZE));
-    }
-    crypto_tree_root(&tree, out);
-}
-
-/* The id at a height among parent and its ancestors. */
-static bool ancestor_id(struct driver *d, const struct tip *parent, uint64_t height,
-                        struct hash *out)
-{
-    struct error error;
-    *out = parent->block_id;
-    if (height > parent->height) {
-        return false;
-    }
-    for (uint64_t at = parent->height; at > height && at > d->committed.height; at--) {
-        const struct unfinal *u = find_block(d, out);
-        ASSERT(u != NULL);
-        *out = u->parent_id;
-    }
-    return height >= d->committed.height ||
-           store_block_id(d->store, height, out, &error) == STORE_FOUND;
-}
-
-void blocks_beacon(const struct hash *output, struct hash *beacon)
-{
-    crypto_digest(TAG_BEACON, bytes_of(output->bytes, HASH_SIZE), beacon);
-}
-
-struct bytes blocks_beacon_alpha(const struct driver *d, const struct tip *parent, uint8_t *buffer)
-{
-    struct wire_writer writer;
-    struct bytes alpha;
-    wire_writer_init(&writer, buffer, WIRE_BEACON_ALPHA_SIZE_MAX);
-    wire_write_beacon_alpha(&writer, &d->chain_id, &parent->beacon, parent->height + 1);
-    ASSERT(wire_writer_end(&writer, &alpha));
-    return alpha;
-}
-
-/* R7: the header's rules that need the parent.  A function of chain content alone. */
-static const char *header_fault(struct driver *d, const struct wire_block *block,
-                                const struct tip *parent)
-{
-    const struct block_header *header = &block->header;
-    struct hash digest;
-    if (header->height != parent->height + 1 ||
-        !hash_equal(&header->parent_id, &parent->block_id)) {
-        return "parent";
-    }
-    if (header->time_ms <= parent->time_ms) {
-        return "time";
-    }
-    if (!hash_equal(&header->state_root, &parent->state_root)) {
-        return "state_root";
-    }
-    if (!hash_equal(&header->results_root, &parent->results_root)) {
-        return "results_root";
-    }
-    blocks_hist_root(d, parent, &digest);
-    if (!hash_equal(&header->hist_root, &digest)) {
-        return "hist_root";
-    }
-    if (block->has_last_final &&
-        (!ancestor_id(d, parent, block->last_final.light.height, &digest) ||
-         !hash_equal(&digest, &block->last_final.light.block_id))) {
-        return "last_final";
-    }
-    return NULL;
 }
 
 static bool execute(struct driver *d, const struct wire_block *block, const struct tip *parent,
@@ -255,14 +229,15 @@ void blocks_encode_results(const struct state_outcome *outcome, struct store_buf
     out->size = encoded.size;
 }
 
-enum consensus_certify blocks_execute(struct driver *d, const struct wire_block *block,
-                                      const struct tip *parent, struct tip *tip,
-                                      struct store_buffer *results)
+/* Judge a block on its parent and execute it: *tip is the state after it. */
+static enum consensus_certify judge(struct driver *d, const struct wire_block *block,
+                                    const struct tip *parent, struct tip *tip,
+                                    struct store_buffer *results)
 {
     const struct block_header *header = &block->header;
     uint8_t buffer[WIRE_BEACON_ALPHA_SIZE_MAX];
     struct hash output;
-    const char *fault = header_fault(d, block, parent);
+    const char *fault = blocks_header_fault(d, block, parent);
     if (fault == NULL &&
         (header->proposer >= d->set.count ||
          !crypto_vrf_verify(&d->set.items[header->proposer].vrf,
@@ -283,12 +258,32 @@ enum consensus_certify blocks_execute(struct driver *d, const struct wire_block 
     return tip->overlay == NULL ? CONSENSUS_CERTIFY_PENDING : CONSENSUS_CERTIFY_OK;
 }
 
+/* The store keeps one overlay a block: take over what another entry has executed. */
+static bool take_twin(struct driver *d, struct unfinal *u)
+{
+    const struct unfinal *twin = find_executed(d, &u->proposal.light.block_id);
+    if (twin == NULL) {
+        struct store_overlay *stray = store_overlay_find(d->store, &u->proposal.light.block_id);
+        if (stray != NULL) {
+            store_overlay_drop(d->store, stray);
+        }
+        return false;
+    }
+    u->results = malloc(twin->results_size);
+    ASSERT(u->results != NULL);
+    memcpy(u->results, twin->results, twin->results_size);
+    u->results_size = twin->results_size;
+    u->tip = twin->tip;
+    u->executed = true;
+    return true;
+}
+
 /* Execute u if its parent is.  PENDING while the parent is not. */
 static enum consensus_certify execute_unfinal(struct driver *d, struct unfinal *u)
 {
     static struct wire_block block; /* 8 KB of finality; the driver's thread only */
     struct tip parent;
-    if (u->executed) {
+    if (is_executed(d, u)) {
         return CONSENSUS_CERTIFY_OK;
     }
     if (u->bad) {
@@ -297,14 +292,18 @@ static enum consensus_certify execute_unfinal(struct driver *d, struct unfinal *
     if (!blocks_parent_tip(d, &u->parent_id, &parent)) {
         return CONSENSUS_CERTIFY_PENDING;
     }
+    if (take_twin(d, u)) {
+        return CONSENSUS_CERTIFY_OK;
+    }
     ASSERT(wire_decode_block(bytes_of(u->block, u->block_size), &block));
     struct store_buffer results = {0};
-    const enum consensus_certify verdict = blocks_execute(d, &block, &parent, &u->tip, &results);
+    const enum consensus_certify verdict = judge(d, &block, &parent, &u->tip, &results);
     if (verdict == CONSENSUS_CERTIFY_OK) {
         u->executed = true;
         u->results = results.data;
         u->results_size = results.size;
     }
+    u->bad = verdict == CONSENSUS_CERTIFY_BAD; /* not judged again and again (K10: not stored) */
     return verdict;
 }
 
@@ -313,9 +312,9 @@ enum consensus_certify blocks_execute_branch(struct driver *d, struct unfinal *u
 {
     struct unfinal *path[STORE_OVERLAY_COUNT_MAX];
     uint32_t count = 0;
-    while (u != NULL && !u->executed && count < STORE_OVERLAY_COUNT_MAX) {
+    while (u != NULL && !is_executed(d, u) && count < STORE_OVERLAY_COUNT_MAX) {
         path[count++] = u;
-        u = find_block(d, &u->parent_id);
+        u = blocks_find_id(d, &u->parent_id);
     }
     enum consensus_certify verdict = CONSENSUS_CERTIFY_OK;
     while (count > 0 && verdict == CONSENSUS_CERTIFY_OK) {

@@ -7,12 +7,26 @@
 
 void blocks_proposal_hash(const struct proposal *proposal, struct hash *rest_digest,
                           struct hash *out);
+/* The block that is not final yet with this id. */
+struct unfinal *blocks_find_id(const struct driver *d, const struct hash *block_id);
 struct state_view blocks_view(struct driver *d, const struct tip *tip);
 void blocks_hist_root(struct driver *d, const struct tip *parent, struct hash *out);
 void blocks_beacon(const struct hash *output, struct hash *beacon);
 struct bytes blocks_beacon_alpha(const struct driver *d, const struct tip *parent, uint8_t *buffer);
+/* R7: the rule that needs the parent and is broken, or NULL.  A function of chain content
+ * alone. */
+const char *blocks_header_fault(struct driver *d, const struct wire_block *block,
+                                const struct tip *parent);
 /* Execute u and the ancestors that were not executed yet. */
 enum consensus_certify blocks_execute_branch(struct driver *d, struct unfinal *u);
+/* An entry for a block whose proposal is not known; copies the bytes. */
+struct unfinal *blocks_adopt(struct driver *d, struct bytes bytes, const struct wire_block *block);
+/* Make blocks final, oldest first, the first a child of the committed one; evidence is for
+ * the last.  Whenever the node stops, the newest block of chain.db has evidence of its own. */
+bool blocks_commit(struct driver *d, struct unfinal *const *entries, uint32_t count,
+                   const struct finality *evidence);
+/* Forget what is final and old, and branches that died. */
+void blocks_prune(struct driver *d);
 /* A block of chain.db, judged before it was stored: execute it and commit, or if the state
  * holds it already only take its place as the tip. */
 bool blocks_replay(struct driver *d, const struct wire_block *block, bool commit, struct tip *tip,

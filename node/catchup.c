@@ -12,7 +12,10 @@
  *
  * There is no mode: consensus goes on beside it, and the peer is changed after a silence. */
 
-enum { CATCHUP_SILENCE_MS = 2000 };
+enum {
+    CATCHUP_SILENCE_MS = 2000,
+    CATCHUP_NEXT_PEER_MS = 200, /* a peer that has no more gives way */
+};
 
 static void ask(struct driver *d, uint64_t height)
 {
@@ -78,7 +81,7 @@ void catchup_begin(struct driver *d)
 void catchup_poll(struct driver *d)
 {
     if (d->catchup.active && driver_now_ms() >= d->catchup.deadline_ms) {
-        log_line(LOG_ODD, "catchup", "no answer from validator %u; asking another",
+        log_line(LOG_INFO, "catchup", "nothing more from validator %u; asking another",
                  d->catchup.peer);
         start_over(d);
     }
@@ -133,40 +136,6 @@ static uint32_t count_proven(const struct driver *d, struct finality *evidence)
     return proven;
 }
 
-/* One block known to be final: execute, store, commit. */
-static bool commit_block(struct driver *d, uint32_t index, const struct finality *evidence)
-{
-    static struct wire_block block; /* 8 KB; the driver's thread only */
-    const struct store_buffer *held = &d->catchup.blocks[index];
-    struct store_buffer results = {0};
-    struct store_buffer finality = {0};
-    struct tip tip;
-    ASSERT(wire_decode_block(bytes_of(held->data, held->size), &block));
-    if (blocks_execute(d, &block, &d->committed, &tip, &results) != CONSENSUS_CERTIFY_OK) {
-        return error_set(&d->error, EXIT_CODE_DIVERGED,
-                         "height %llu: a quorum made final what this node cannot execute",
-                         (unsigned long long)block.header.height);
-    }
-    if (evidence != NULL) {
-        blocks_encode_finality(evidence, &finality);
-    }
-    const struct store_final final = {.height = tip.height,
-                                      .block_id = tip.block_id,
-                                      .block = bytes_of(held->data, held->size),
-                                      .finality = bytes_of(finality.data, finality.size),
-                                      .results = bytes_of(results.data, results.size)};
-    const bool ok = store_append_final(d->store, &final, 1, &d->error) &&
-                    store_commit(d->store, tip.overlay, &d->error);
-    free(results.data);
-    free(finality.data);
-    if (ok) {
-        d->committed = tip;
-        d->committed.overlay = NULL;
-        blocks_after_commit(d, &block, tip.height);
-    }
-    return ok;
-}
-
 static void drop_front(struct driver *d, uint32_t count)
 {
     for (uint32_t i = 0; i < CATCHUP_WINDOW_MAX; i++) {
@@ -185,25 +154,45 @@ static void drop_front(struct driver *d, uint32_t count)
     }
 }
 
+void catchup_committed(struct driver *d, uint64_t count)
+{
+    if (d->catchup.active) {
+        drop_front(d, count < CATCHUP_WINDOW_MAX ? (uint32_t)count : CATCHUP_WINDOW_MAX);
+        if (d->catchup.next_height <= d->committed.height) {
+            d->catchup.next_height = d->committed.height + 1;
+        }
+    }
+}
+
+/* Execute, store and commit the first blocks of the window, which are final. */
+static bool commit_proven(struct driver *d, uint32_t count, const struct finality *evidence)
+{
+    static struct wire_block block; /* 8 KB; the driver's thread only */
+    struct unfinal *entries[CATCHUP_WINDOW_MAX];
+    for (uint32_t i = 0; i < count; i++) {
+        const struct bytes bytes = bytes_of(d->catchup.blocks[i].data, d->catchup.blocks[i].size);
+        ASSERT(wire_decode_block(bytes, &block)); /* count_proven has decoded it */
+        entries[i] = blocks_adopt(d, bytes, &block);
+        if (entries[i] == NULL) {
+            return false;
+        }
+    }
+    return blocks_commit(d, entries, count, evidence);
+}
+
 static void advance(struct driver *d)
 {
     static struct finality evidence; /* 8 KB each; the driver's thread only */
     static struct certificate certificate;
     const uint32_t proven = count_proven(d, &evidence);
-    if (proven == 0) {
+    if (proven == 0 || !commit_proven(d, proven, &evidence)) {
         return;
     }
-    for (uint32_t i = 0; i < proven; i++) {
-        if (!commit_block(d, i, i + 1 == proven ? &evidence : NULL)) {
-            return;
-        }
-    }
     drop_front(d, proven);
-    d->tip_finality = evidence;
-    d->has_tip_finality = true;
     d->committed_view = evidence.light.view;
     inbound_finality_certificate(&evidence, &certificate);
     d->committed_proposal = certificate.proposal;
+    blocks_prune(d);
     struct consensus_event event = {.kind = CONSENSUS_ON_ADVANCED};
     event.advanced = (struct consensus_anchor){.view = evidence.light.view,
                                                .proposal = certificate.proposal,
@@ -222,6 +211,21 @@ static struct store_buffer copy_of(struct bytes bytes)
     return copy;
 }
 
+/* The peer has no more.  Whether it said the truth, the highest F that we know tells. */
+static void end_of_peer(struct driver *d)
+{
+    struct consensus_status status;
+    consensus_status(d->core, &status);
+    if (status.last_delivered.view < status.last_final.view) {
+        forget(d);
+        d->catchup.deadline_ms = driver_now_ms() + CATCHUP_NEXT_PEER_MS;
+        return;
+    }
+    log_line(LOG_INFO, "catchup", "done height=%llu", (unsigned long long)d->committed.height);
+    d->catchup.active = false;
+    forget(d);
+}
+
 void catchup_answer(struct driver *d, const struct net_event *event)
 {
     static struct api_answer answer; /* the driver's thread only */
@@ -237,8 +241,7 @@ void catchup_answer(struct driver *d, const struct net_event *event)
     const uint64_t height = event->request;
     if (answer.kind != API_BLOCK || height < first || height >= first + CATCHUP_WINDOW_MAX) {
         if (answer.kind == API_ERROR && height == (uint32_t)first) {
-            d->catchup.active = false;
-            forget(d);
+            end_of_peer(d);
         }
         return;
     }

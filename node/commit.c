@@ -49,39 +49,39 @@ void blocks_after_commit(struct driver *d, const struct wire_block *block, uint6
     }
 }
 
-/* Is something admissible waiting?  Looks at the oldest few; a pool full of gaps must not
- * cost a scan a block. */
+/* Is something admissible waiting?  Stops at the first; what can never enter a block goes. */
 void blocks_look_at_pool(struct driver *d)
 {
-    enum { LOOK_MAX = 64 };
     struct mempool_entry entry;
     uint32_t cursor = 0;
+    uint32_t before = 0;
     d->admission_view = store_view(d->store);
     state_admission_begin(d->admission, &d->admission_view, driver_wall_ms());
     d->pool_ready = false;
-    for (uint32_t i = 0; i < LOOK_MAX && mempool_next(d->pool, &cursor, &entry); i++) {
+    while (mempool_next(d->pool, &cursor, &entry)) {
         const enum code code = state_admit(d->admission, entry.raw, STATE_ADMIT_PEEK, NULL);
         if (code == CODE_OK) {
             d->pool_ready = true;
             return;
         }
         if (code != CODE_E_SEQ_GAP && code != CODE_E_QUOTA) {
-            mempool_remove(d->pool, &entry.digest); /* it can never enter a block */
-            cursor = 0;
+            mempool_remove(d->pool, &entry.digest);
+            cursor = before;
         }
+        before = cursor;
     }
 }
 
-/* Forget what is final and old, and branches that died. */
-static void prune(struct driver *d)
+/* What is final is kept for a while to serve GET_BLOCK, unless its proposal is not known. */
+void blocks_prune(struct driver *d)
 {
     struct unfinal **link = &d->unfinals;
     uint32_t kept = 0;
     while (*link != NULL) {
         struct unfinal *u = *link;
         const bool dead = !u->final && u->proposal.light.view <= d->committed_view;
-        kept += u->final ? 1 : 0;
-        if (dead || kept > DRIVER_KEEP_FINAL) {
+        kept += u->final && !u->fetched ? 1 : 0;
+        if (dead || (u->final && u->fetched) || kept > DRIVER_KEEP_FINAL) {
             *link = u->next;
             blocks_unfinal_free(u);
         } else {
@@ -96,74 +96,115 @@ static bool commit_one(struct driver *d, struct unfinal *u)
     if (!store_commit(d->store, u->tip.overlay, &d->error)) {
         return false;
     }
-    u->final = true;
     d->committed = u->tip;
     d->committed.overlay = NULL;
+    for (struct unfinal *at = d->unfinals; at != NULL; at = at->next) {
+        at->final = at->final || hash_equal(&at->proposal.light.block_id, &u->tip.block_id);
+    }
     ASSERT(wire_decode_block(bytes_of(u->block, u->block_size), &block));
     blocks_after_commit(d, &block, u->tip.height);
     return true;
 }
 
-enum { BATCH_MAX = 64 };
+/* BATCH_MAX: below UNFINAL_BLOCK_MAX, so that the store has room for their overlays. */
+enum { BATCH_MAX = 16 };
 
-struct batch {
-    uint32_t count;
-    struct store_final finals[BATCH_MAX];
-    struct unfinal *entries[BATCH_MAX];
-    struct store_buffer evidence; /* for the last of all */
-};
-
-static bool batch_add(struct driver *d, struct batch *batch, uint32_t index)
+/* Execute, one synced write, commit. */
+static bool commit_batch(struct driver *d, struct unfinal *const *entries, uint32_t count,
+                         const struct finality *evidence)
 {
-    const struct consensus_actions *actions = &d->actions;
-    const struct consensus_block *block = &actions->finals[index];
-    struct unfinal *u = blocks_find(d, &block->proposal);
-    ASSERT(u != NULL);
-    if (blocks_execute_branch(d, u) != CONSENSUS_CERTIFY_OK) {
-        return error_set(&d->error, EXIT_CODE_DIVERGED,
-                         "height %llu: a quorum made final what this node cannot execute",
-                         (unsigned long long)block->height);
+    static struct store_final finals[CONSENSUS_HISTORY_MAX]; /* the driver's thread only */
+    struct store_buffer encoded = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        struct unfinal *u = entries[i];
+        if (blocks_execute_branch(d, u) != CONSENSUS_CERTIFY_OK) {
+            return error_set(&d->error, EXIT_CODE_DIVERGED,
+                             "height %llu: a quorum made final what this node cannot execute; keep "
+                             "the data directory for analysis and rebuild it from the peers",
+                             (unsigned long long)u->proposal.light.height);
+        }
+        finals[i] = (struct store_final){.height = u->tip.height,
+                                         .block_id = u->tip.block_id,
+                                         .block = bytes_of(u->block, u->block_size),
+                                         .results = bytes_of(u->results, u->results_size)};
     }
-    struct store_final *final = &batch->finals[batch->count];
-    *final = (struct store_final){.height = u->tip.height,
-                                  .block_id = u->tip.block_id,
-                                  .block = bytes_of(u->block, u->block_size),
-                                  .results = bytes_of(u->results, u->results_size)};
-    batch->entries[batch->count++] = u;
-    if (index + 1 == actions->final_count) {
-        finality_of(u, actions->final_certificate, &d->tip_finality);
-        d->has_tip_finality = true;
-        blocks_encode_finality(&d->tip_finality, &batch->evidence);
-        final->finality = bytes_of(batch->evidence.data, batch->evidence.size);
-        d->committed_view = u->proposal.light.view;
-        d->committed_proposal = u->hash;
+    blocks_encode_finality(evidence, &encoded);
+    finals[count - 1].finality = bytes_of(encoded.data, encoded.size);
+    bool ok = store_append_final(d->store, finals, count, &d->error);
+    free(encoded.data);
+    for (uint32_t i = 0; i < count && ok; i++) {
+        ok = commit_one(d, entries[i]);
     }
-    return true;
+    return ok;
 }
 
-static bool batch_commit(struct driver *d, struct batch *batch)
+/* The evidence for entries[index] that one of the blocks after it carries. */
+static bool find_carried(struct unfinal *const *entries, uint32_t count, uint32_t index,
+                         struct finality *out)
 {
-    bool ok = store_append_final(d->store, batch->finals, batch->count, &d->error);
-    for (uint32_t i = 0; i < batch->count && ok; i++) {
-        ok = commit_one(d, batch->entries[i]);
+    static struct wire_block block; /* 8 KB; the driver's thread only */
+    const struct hash *block_id = &entries[index]->proposal.light.block_id;
+    for (uint32_t i = index + 1; i < count && i <= index + BATCH_MAX; i++) {
+        ASSERT(wire_decode_block(bytes_of(entries[i]->block, entries[i]->block_size), &block));
+        if (block.has_last_final && hash_equal(&block.last_final.light.block_id, block_id)) {
+            *out = block.last_final;
+            return true;
+        }
     }
-    free(batch->evidence.data);
-    *batch = (struct batch){.count = 0};
-    return ok;
+    return false;
+}
+
+/* How many entries the next batch takes, and its evidence: some block near the middle has
+ * carried evidence, or else all belong together. */
+static uint32_t next_batch(struct unfinal *const *entries, uint32_t count, struct finality *out)
+{
+    for (uint32_t take = BATCH_MAX; count > BATCH_MAX && take > 0; take--) {
+        if (find_carried(entries, count, take - 1, out)) {
+            return take;
+        }
+    }
+    return count;
+}
+
+bool blocks_commit(struct driver *d, struct unfinal *const *entries, uint32_t count,
+                   const struct finality *evidence)
+{
+    static struct finality carried; /* 8 KB; the driver's thread only */
+    while (count > 0) {
+        const uint32_t take = next_batch(entries, count, &carried);
+        if (!commit_batch(d, entries, take, take == count ? evidence : &carried)) {
+            return false;
+        }
+        entries += take;
+        count -= take;
+    }
+    d->tip_finality = *evidence;
+    d->has_tip_finality = true;
+    return true;
 }
 
 void blocks_finalize(struct driver *d)
 {
-    struct batch batch = {.count = 0};
-    for (uint32_t i = 0; i < d->actions.final_count; i++) {
-        const bool full = batch.count + 1 == BATCH_MAX || i + 1 == d->actions.final_count;
-        if (!batch_add(d, &batch, i) || (full && !batch_commit(d, &batch))) {
-            return;
-        }
+    static struct unfinal *entries[CONSENSUS_HISTORY_MAX]; /* the driver's thread only */
+    static struct finality evidence;
+    const struct consensus_actions *actions = &d->actions;
+    const uint64_t height = d->committed.height;
+    const uint32_t count = actions->final_count;
+    for (uint32_t i = 0; i < count; i++) {
+        entries[i] = blocks_find(d, &actions->finals[i].proposal);
+        ASSERT(entries[i] != NULL);
+    }
+    const struct unfinal *last = entries[count - 1];
+    finality_of(last, actions->final_certificate, &evidence);
+    d->committed_view = last->proposal.light.view;
+    d->committed_proposal = last->hash;
+    if (!blocks_commit(d, entries, count, &evidence)) {
+        return;
     }
     log_line(LOG_DEBUG, "chain", "final height=%llu view=%llu",
              (unsigned long long)d->committed.height, (unsigned long long)d->committed_view);
-    prune(d);
+    blocks_prune(d);
+    catchup_committed(d, d->committed.height - height);
     blocks_look_at_pool(d);
     if (d->committed_view > VIEW_WINDOW &&
         !journal_prune(d->journal, 0, d->committed_view - VIEW_WINDOW, &d->error)) {

@@ -26,7 +26,10 @@
  *   driver.c    the loop: next event -> step -> carry out actions
  *   inbound.c   bytes from validators -> checked events
  *   action.c    actions -> journal, signer, peers
- *   blocks.c     blocks: build, certify (with execution), make final
+ *   blocks.c    blocks: found, certified, executed on overlays
+ *   header.c    the header rules that need the parent
+ *   build.c     our own proposals
+ *   commit.c    blocks made final
  *   catchup.c   final blocks fetched by height from peers that are ahead
  *   serve.c     answers to clients
  *   restart.c   open everything, replay, restore
@@ -54,8 +57,9 @@ struct unfinal {
     struct signature signature; /* the leader's */
     uint8_t *block;             /* encoded, owned */
     size_t block_size;
-    bool bad;   /* the proposal breaks a static rule: certify says BAD */
-    bool empty; /* no transactions */
+    bool bad;     /* the proposal or its block breaks a rule: certify says BAD */
+    bool empty;   /* no transactions */
+    bool fetched; /* by catch-up: the block alone, its proposal is not known */
     bool final;
     bool executed; /* tip and results are set */
     struct tip tip;
@@ -182,16 +186,14 @@ void blocks_certify(struct driver *d, uint64_t view, const struct hash *proposal
 void blocks_retry_certify(struct driver *d);
 void blocks_finalize(struct driver *d);
 bool blocks_parent_tip(struct driver *d, const struct hash *parent_id, struct tip *out);
-/* Judge a block on its parent and execute it: *tip is the state after it. */
-enum consensus_certify blocks_execute(struct driver *d, const struct wire_block *block,
-                                      const struct tip *parent, struct tip *tip,
-                                      struct store_buffer *results);
 void blocks_update_work(struct driver *d);
 void blocks_after_commit(struct driver *d, const struct wire_block *block, uint64_t height);
 
 /* catchup.c */
 void catchup_begin(struct driver *d);
 void catchup_poll(struct driver *d);
+/* Blocks became final by our own votes: the window moves on. */
+void catchup_committed(struct driver *d, uint64_t count);
 void catchup_answer(struct driver *d, const struct net_event *event);
 
 /* serve.c */

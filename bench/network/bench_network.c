@@ -6,6 +6,7 @@
  *
  *   --count N     transfers to commit (default 10000)
  *   --latency N   transfers measured one at a time (default 200)
+ *   --without N   leave validator N alone: it is down
  *   --expect      exit 1 unless every transfer committed (for tests: no speed is asserted) */
 
 #include <fcntl.h>
@@ -41,6 +42,7 @@ struct load {
     uint32_t account_count;
     struct sender senders[ACCOUNT_MAX];
     uint32_t count;
+    uint32_t without; /* a validator that is not asked; UINT32_MAX: none */
 };
 
 struct encoded {
@@ -109,8 +111,10 @@ static void make_transfer(struct load *load, uint32_t number, struct encoded *ou
     out->size = (uint32_t)raw.size;
 }
 
-static struct net_client *connect_to(const struct load *load, uint32_t validator)
+static struct net_client *connect_to(const struct load *load, uint32_t number)
 {
+    const uint32_t next = (number + 1) % load->validators;
+    const uint32_t validator = number == load->without ? next : number;
     static struct node_config config;
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     char path[LOCALNET_PATH_MAX];
@@ -350,7 +354,7 @@ static void open_load(struct load *load)
 
 int main(int argc, char **argv)
 {
-    static struct load load = {.count = 10000};
+    static struct load load = {.count = 10000, .without = UINT32_MAX};
     uint32_t latency_count = 200;
     bool expect = false;
     for (int i = 1; i < argc; i++) {
@@ -358,6 +362,8 @@ int main(int argc, char **argv)
             load.count = (uint32_t)strtoul(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--latency") == 0 && i + 1 < argc) {
             latency_count = (uint32_t)strtoul(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--without") == 0 && i + 1 < argc) {
+            load.without = (uint32_t)strtoul(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--expect") == 0) {
             expect = true;
         } else {

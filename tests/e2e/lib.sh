@@ -38,10 +38,14 @@ wait_for() {
     done
 }
 
-# Every validator answers with the same height and state root, and is idle.
-settled() {
+# Every validator answers with the same height and state root.
+agreed() {
     "$GRADUS" localnet status --dir "$E2E_DIR/net" --output json >"$E2E_DIR/status" 2>/dev/null &&
         [ "$(field height <"$E2E_DIR/status" | sort -u | wc -l)" = 1 ] &&
-        [ "$(field state_root <"$E2E_DIR/status" | sort -u | wc -l)" = 1 ] &&
-        [ "$(field awake <"$E2E_DIR/status" | sort -u)" = false ]
+        [ "$(field state_root <"$E2E_DIR/status" | sort -u | wc -l)" = 1 ]
+}
+
+# ... and is idle.
+settled() {
+    agreed && [ "$(field awake <"$E2E_DIR/status" | sort -u)" = false ]
 }

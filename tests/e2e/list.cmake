@@ -2,5 +2,7 @@
 if(NOT SANITIZE AND NOT FUZZ)
   add_test(NAME e2e.transfers COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/transfers.sh
     $<TARGET_FILE:gradus> $<TARGET_FILE:bench_network>)
-  set_tests_properties(e2e.transfers PROPERTIES LABELS "e2e;long" TIMEOUT 300 RUN_SERIAL ON)
+  add_test(NAME e2e.catchup COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/catchup.sh
+    $<TARGET_FILE:gradus> $<TARGET_FILE:bench_network>)
+  set_tests_properties(e2e.transfers e2e.catchup PROPERTIES LABELS "e2e;long" TIMEOUT 300 RUN_SERIAL ON)
 endif()

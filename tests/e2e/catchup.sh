@@ -1,0 +1,45 @@
+#!/bin/sh
+# catchup.sh GRADUS BENCH_NETWORK: a validator that has lost its chain, and one that was away for
+# 2,000 transfers, fetch what they lack and arrive at the same root; kill -9 on the way is harmless.
+GRADUS=$1
+LOAD=$2
+. "$(dirname "$0")/lib.sh"
+net=$E2E_DIR/net
+
+up() {
+    "$GRADUS" localnet up --dir "$net" "$@" >/dev/null
+}
+
+stop() {
+    pid=$(cat "$net/validator-$1/pid")
+    kill "-$2" "$pid" 2>/dev/null || true
+    wait_for 20 not kill -0 "$pid" 2>/dev/null
+}
+
+not() {
+    ! "$@"
+}
+
+up --validators 4 --accounts 100 --base-port "$E2E_PORT"
+"$LOAD" "$net" --count 500 --latency 0 --expect
+wait_for 30 agreed
+
+# Away for 2,000 transfers, and the chain lost; sign.state and journal stay.
+stop 3 TERM
+rm -rf "$net/validator-3/data/chain.db" "$net/validator-3/data/state.db"
+"$LOAD" "$net" --count 2000 --latency 20 --without 3 --expect
+up --only 3
+sleep 0.3
+stop 3 KILL
+up --only 3
+wait_for 60 agreed
+before=$(field height <"$E2E_DIR/status" | head -n 1)
+
+# It votes again: with another one stopped, the chain goes on only if it does.
+stop 1 TERM
+"$LOAD" "$net" --count 200 --latency 0 --without 1 --expect
+up --only 1
+wait_for 60 agreed
+after=$(field height <"$E2E_DIR/status" | head -n 1)
+[ "$after" -gt "$before" ] || fail "no block with the one that came back"
+echo "height $after, state root $(field state_root <"$E2E_DIR/status" | head -n 1) on all four"
