@@ -14,7 +14,7 @@
  * its options by name and returns an exit code; on failure it fills *error and main
  * prints one line. */
 
-enum { CLI_OPTION_MAX = 16, CLI_ARGUMENT_MAX = 8 };
+enum { CLI_OPTION_MAX = 20, CLI_ARGUMENT_MAX = 8 };
 
 struct cli_option {
     const char *name;  /* without dashes */

@@ -8,13 +8,26 @@
     COMMAND(cli_localnet_up)                                                                       \
     COMMAND(cli_localnet_status)                                                                   \
     COMMAND(cli_localnet_down)                                                                     \
+    COMMAND(cli_job_run)                                                                           \
+    COMMAND(cli_job_status)                                                                        \
+    COMMAND(cli_job_fetch)                                                                         \
+    COMMAND(cli_worker_run)                                                                        \
+    COMMAND(cli_model_compile)                                                                     \
+    COMMAND(cli_model_train)                                                                       \
+    COMMAND(cli_model_sample)                                                                      \
+    COMMAND(cli_tx_transfer)                                                                       \
+    COMMAND(cli_tx_nop)                                                                            \
+    COMMAND(cli_query_head)                                                                        \
+    COMMAND(cli_query_account)                                                                     \
+    COMMAND(cli_query_job)                                                                         \
+    COMMAND(cli_query_object)                                                                      \
+    COMMAND(cli_history_export)                                                                    \
+    COMMAND(cli_audit_replay)                                                                      \
     COMMAND(cli_keys_new)                                                                          \
     COMMAND(cli_keys_show)                                                                         \
     COMMAND(cli_genesis_make)                                                                      \
     COMMAND(cli_genesis_show)                                                                      \
     COMMAND(cli_node_run)                                                                          \
-    COMMAND(cli_history_export)                                                                    \
-    COMMAND(cli_audit_replay)                                                                      \
     COMMAND(cli_version)
 
 #define DECLARE(name) extern const struct cli_command name;

@@ -30,8 +30,6 @@ struct vrf_proof {
     uint8_t bytes[VRF_PROOF_SIZE];
 };
 
-/* Credits, in base units: 1 credit = 10^9.  Sums go through base/checked.h. */
-typedef uint64_t amount;
 
 bool hash_equal(const struct hash *a, const struct hash *b);
 bool hash_is_zero(const struct hash *hash);

@@ -1,0 +1,40 @@
+#ifndef CLI_CONNECT_H
+#define CLI_CONNECT_H
+
+#include "cli/cli.h"
+#include "client/light/light.h"
+#include "genesis/genesis.h"
+
+/* What every command that asks a network needs: its genesis, its nodes, a key, and a light
+ * client over them. */
+
+enum { CONNECT_NODE_MAX = 32 };
+
+struct connection {
+    struct genesis *genesis;
+    struct crypto_key *key; /* of --key; NULL when the command has no such option */
+    char nodes[CONNECT_NODE_MAX][ENDPOINT_SIZE_MAX + 1];
+    const char *endpoints[CONNECT_NODE_MAX];
+    uint32_t node_count;
+    struct light_link *link;
+    struct light_port port;
+    struct light *light;
+};
+
+/* Options of such a command: either --net DIR (a localnet) or --genesis and --node. */
+#define CONNECT_OPTIONS                                                                            \
+    {"net", "DIR", NULL, "a localnet's folder; or give --genesis and --node"},                     \
+        {"genesis", "FILE", NULL, "the network's genesis file"},                                   \
+    {                                                                                              \
+        "node", "HOST:PORT[,...]", NULL, "nodes to ask; several are better"                        \
+    }
+
+/* with_key: the command has the option --key and it must be given. */
+bool connect_open(const struct cli_call *call, bool with_key, struct connection *out,
+                  struct error *error);
+void connect_close(struct connection *connection);
+
+/* Credits as people write them: base units to "12.5". */
+void connect_credits(uint64_t amount, char out[32]);
+
+#endif /* CLI_CONNECT_H */
