@@ -30,7 +30,6 @@ struct vrf_proof {
     uint8_t bytes[VRF_PROOF_SIZE];
 };
 
-
 bool hash_equal(const struct hash *a, const struct hash *b);
 bool hash_is_zero(const struct hash *hash);
 int hash_compare(const struct hash *a, const struct hash *b);
