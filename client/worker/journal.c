@@ -9,19 +9,16 @@
 #include "client/file/file.h"
 #include "client/worker/task.h"
 #include "crypto/keyfile/keyfile.h"
-#include "wire/codec/codec.h"
 
 /* What survives SIGKILL: one folder for each lease, whole files, replaced and synced at once.
  *
  *     tunnel.key   the X25519 secret named in LEASE_ACCEPT
  *     data         the data set
- *     base         [round, theta, momentum, inner, counters, ef] at the start of a round
+ *     base         the state at the start of a round (client/record/record.h)
  *     segment      the state after a sub-segment, or all of a finished segment
- *
- * base and segment end with the SHA-256 of what stands before.  A file that is damaged or of
- * another lease is as good as none: its work is done again. */
+ *     base-N, segment-N   the same of round N, kept if config->record */
 
-enum { PATH_SIZE = 512, NODES_MAX = 1024 };
+enum { PATH_SIZE = 512 };
 
 static void task_journal_path(const struct worker *worker, const char *name, char out[PATH_SIZE])
 {
@@ -64,212 +61,74 @@ bool task_journal_tunnel(const struct worker *worker, struct error *error)
     return task->has_tunnel;
 }
 
-/* ---- Sealed files ---------------------------------------------------------------------------- */
+/* ---- base and segment ---------- */
 
-static bool sealed_write(const struct worker *worker, const char *name, uint8_t *buffer,
-                         struct bytes body, struct error *error)
+/* NAME, and with config->record NAME-ROUND beside it, for those who run it again. */
+static bool is_recorded(const struct worker *worker, const char *name, uint32_t round,
+                        char path[PATH_SIZE])
 {
-    char path[PATH_SIZE];
-    struct hash digest;
-    crypto_sha256(body, &digest);
-    memcpy(buffer + body.size, digest.bytes, HASH_SIZE);
-    task_journal_path(worker, name, path);
-    return file_write(path, bytes_of(buffer, body.size + HASH_SIZE), error);
+    char numbered[32];
+    (void)snprintf(numbered, sizeof numbered, "%s-%u", name, (unsigned)round);
+    task_journal_path(worker, numbered, path);
+    return worker->config->record;
 }
-
-/* The body, or NULL: none, damaged. */
-static uint8_t *sealed_read(const struct worker *worker, const char *name, size_t size_max,
-                            struct bytes *body)
-{
-    char path[PATH_SIZE];
-    struct stat found;
-    struct error error;
-    struct hash digest;
-    size_t size = 0;
-    task_journal_path(worker, name, path);
-    if (stat(path, &found) != 0) {
-        return NULL;
-    }
-    uint8_t *data = file_read(path, size_max, &size, &error);
-    if (data == NULL) {
-        log_line(LOG_ODD, "worker", "journal: %s", error.detail);
-        return NULL;
-    }
-    if (size >= HASH_SIZE) {
-        *body = bytes_of(data, size - HASH_SIZE);
-        crypto_sha256(*body, &digest);
-        if (memcmp(digest.bytes, data + size - HASH_SIZE, HASH_SIZE) == 0) {
-            return data;
-        }
-    }
-    log_line(LOG_ODD, "worker", "journal: %s is damaged, its work is done again", path);
-    free(data);
-    return NULL;
-}
-
-static size_t floats_size(const struct task *task)
-{
-    return (size_t)task->elements * sizeof(float);
-}
-
-static size_t task_journal_size_max(const struct task *task)
-{
-    return 4 * floats_size(task) + (size_t)task->inner_size + (size_t)task->counters_size +
-           (size_t)outer_blob_size(&task->program) + 65536;
-}
-
-/* ---- base ----------------------------------------------------------------------------------- */
 
 bool task_journal_write_base(const struct worker *worker, struct error *error)
 {
     const struct task *task = worker->task;
-    const size_t capacity = task_journal_size_max(task);
-    uint8_t *buffer = malloc(capacity);
-    struct wire_writer writer;
-    struct bytes body;
-    if (buffer == NULL) {
-        return error_set(error, EXIT_CODE_FAILURE, "worker: no memory for the journal");
-    }
-    wire_writer_init(&writer, buffer, capacity - HASH_SIZE);
-    wire_write_array(&writer, 6);
-    wire_write_u64(&writer, task->base_round);
-    wire_write_bin(&writer, bytes_of(task->base.theta, floats_size(task)));
-    wire_write_bin(&writer, bytes_of(task->momentum, floats_size(task)));
-    wire_write_bin(&writer, bytes_of(task->base.inner, (size_t)task->inner_size));
-    wire_write_bin(&writer, bytes_of(task->base.counters, (size_t)task->counters_size));
-    wire_write_bin(&writer, bytes_of(task->base.ef, floats_size(task)));
-    const bool fits = wire_writer_end(&writer, &body);
-    ASSERT(fits);
-    const bool ok = sealed_write(worker, "base", buffer, body, error);
-    free(buffer);
-    return ok;
-}
-
-bool task_journal_read_base(const struct worker *worker)
-{
-    struct task *task = worker->task;
-    struct bytes body;
-    struct wire_reader reader;
-    uint8_t *data = sealed_read(worker, "base", task_journal_size_max(task), &body);
-    if (data == NULL) {
+    char path[PATH_SIZE];
+    if (is_recorded(worker, "base", task->base.round, path) &&
+        !record_write_base(path, &task->shape, &task->base, error)) {
         return false;
     }
-    wire_reader_init_nodes(&reader, body, NODES_MAX);
-    wire_read_array(&reader, 6);
-    task->base_round = wire_read_u32(&reader);
-    wire_read_fixed(&reader, (uint8_t *)task->base.theta, floats_size(task));
-    wire_read_fixed(&reader, (uint8_t *)task->momentum, floats_size(task));
-    wire_read_fixed(&reader, task->base.inner, (size_t)task->inner_size);
-    wire_read_fixed(&reader, task->base.counters, (size_t)task->counters_size);
-    wire_read_fixed(&reader, (uint8_t *)task->base.ef, floats_size(task));
-    const bool ok = wire_reader_end(&reader);
-    if (!ok) { /* of another shape: begin again from nothing */
-        memset(task->momentum, 0, floats_size(task));
-        memset(task->base.ef, 0, floats_size(task));
-        task->base_round = 0;
-    }
-    free(data);
-    return ok;
-}
-
-/* ---- segment --------------------------------------------------------------------------------- */
-
-static uint32_t bits_of(float value)
-{
-    uint32_t bits = 0;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-static float float_of(uint32_t bits)
-{
-    float value = 0.0F;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static void write_segment(struct wire_writer *writer, const struct task *task)
-{
-    const struct task_segment *now = &task->now;
-    wire_write_array(writer, 16);
-    wire_write_u64(writer, now->round);
-    wire_write_u64(writer, now->step);
-    wire_write_u64(writer, now->done ? 1 : 0);
-    wire_write_u64(writer, bits_of(now->loss_first));
-    wire_write_u64(writer, bits_of(now->loss_last));
-    wire_write_array(writer, now->root_count);
-    for (uint32_t i = 0; i < now->root_count; i++) {
-        wire_write_hash(writer, &now->roots[i]);
-    }
-    wire_write_hash(writer, &now->end.params);
-    wire_write_hash(writer, &now->end.inner);
-    wire_write_hash(writer, &now->end.counters);
-    wire_write_hash(writer, &now->salt);
-    wire_write_hash(writer, &now->delta_root);
-    wire_write_bin(writer, bytes_of(now->after.theta, floats_size(task)));
-    wire_write_bin(writer, bytes_of(now->after.inner, (size_t)task->inner_size));
-    wire_write_bin(writer, bytes_of(now->after.counters, (size_t)task->counters_size));
-    wire_write_bin(writer, bytes_of(now->after.ef, now->done ? floats_size(task) : 0));
-    wire_write_bin(writer,
-                   bytes_of(now->delta, now->done ? (size_t)outer_blob_size(&task->program) : 0));
+    task_journal_path(worker, "base", path);
+    return record_write_base(path, &task->shape, &task->base, error);
 }
 
 bool task_journal_write_segment(const struct worker *worker, struct error *error)
 {
-    const size_t capacity = task_journal_size_max(worker->task);
-    uint8_t *buffer = malloc(capacity);
-    struct wire_writer writer;
-    struct bytes body;
-    if (buffer == NULL) {
-        return error_set(error, EXIT_CODE_FAILURE, "worker: no memory for the journal");
-    }
-    wire_writer_init(&writer, buffer, capacity - HASH_SIZE);
-    write_segment(&writer, worker->task);
-    const bool fits = wire_writer_end(&writer, &body);
-    ASSERT(fits);
-    const bool ok = sealed_write(worker, "segment", buffer, body, error);
-    free(buffer);
-    return ok;
-}
-
-static bool read_segment(struct wire_reader *reader, struct task *task)
-{
-    struct task_segment *now = &task->now;
-    wire_read_array(reader, 16);
-    now->round = wire_read_u32(reader);
-    now->step = wire_read_u32(reader);
-    now->done = wire_read_flag(reader);
-    now->loss_first = float_of(wire_read_u32(reader));
-    now->loss_last = float_of(wire_read_u32(reader));
-    now->root_count = wire_read_list(reader, SEGMENT_CHECKPOINT_MAX + 1);
-    for (uint32_t i = 0; i < now->root_count; i++) {
-        now->roots[i] = wire_read_hash(reader);
-    }
-    now->end.params = wire_read_hash(reader);
-    now->end.inner = wire_read_hash(reader);
-    now->end.counters = wire_read_hash(reader);
-    now->salt = wire_read_hash(reader);
-    now->delta_root = wire_read_hash(reader);
-    wire_read_fixed(reader, (uint8_t *)now->after.theta, floats_size(task));
-    wire_read_fixed(reader, now->after.inner, (size_t)task->inner_size);
-    wire_read_fixed(reader, now->after.counters, (size_t)task->counters_size);
-    wire_read_fixed(reader, (uint8_t *)now->after.ef, now->done ? floats_size(task) : 0);
-    wire_read_fixed(reader, now->delta, now->done ? (size_t)outer_blob_size(&task->program) : 0);
-    return wire_reader_end(reader) && now->root_count > 0;
-}
-
-bool task_journal_read_segment(const struct worker *worker)
-{
-    struct bytes body;
-    struct wire_reader reader;
-    uint8_t *data = sealed_read(worker, "segment", task_journal_size_max(worker->task), &body);
-    if (data == NULL) {
+    const struct task *task = worker->task;
+    const struct record_segment *at = &task->now.at;
+    char path[PATH_SIZE];
+    if (is_recorded(worker, "segment", at->round, path) && at->done &&
+        !record_write_segment(path, &task->shape, at, error)) {
         return false;
     }
-    wire_reader_init_nodes(&reader, body, NODES_MAX);
-    const bool ok = read_segment(&reader, worker->task);
-    free(data);
-    return ok;
+    task_journal_path(worker, "segment", path);
+    return record_write_segment(path, &task->shape, at, error);
+}
+
+/* Damaged is as good as none: the work is done again. */
+static bool usable(bool read, const struct error *error)
+{
+    if (!read && error->code != EXIT_CODE_NOT_FOUND) {
+        log_line(LOG_ODD, "worker", "journal: %s; its work is done again", error->detail);
+    }
+    return read;
+}
+
+bool task_journal_read_base(struct worker *worker)
+{
+    struct task *task = worker->task;
+    struct error error = {.code = EXIT_CODE_OK};
+    char path[PATH_SIZE];
+    task_journal_path(worker, "base", path);
+    if (usable(record_read_base(path, &task->shape, &task->base, &error), &error)) {
+        return true;
+    }
+    memset(task->base.momentum, 0, task->shape.elements * sizeof(float));
+    memset(task->base.ef, 0, task->shape.elements * sizeof(float));
+    task->base.round = 0;
+    return false;
+}
+
+bool task_journal_read_segment(struct worker *worker)
+{
+    struct task *task = worker->task;
+    struct error error = {.code = EXIT_CODE_OK};
+    char path[PATH_SIZE];
+    task_journal_path(worker, "segment", path);
+    return usable(record_read_segment(path, &task->shape, &task->now.at, &error), &error);
 }
 
 /* ---- Blobs that prove themselves ---------- */

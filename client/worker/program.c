@@ -77,47 +77,25 @@ bool task_program(struct worker *worker, struct error *error)
     if (!fetch_parts(worker, &record, error) || !parse_program(task, record.size, error)) {
         return false;
     }
-    task->elements = outer_elements(&task->program);
-    task->inner_size = model_group_bytes(&task->program, VM_INNER);
-    task->counters_size = model_group_bytes(&task->program, VM_COUNTERS);
+    task->shape = record_shape_of(&task->program);
     return true;
 }
 
 /* ---- Memory --------------------------------------------------------------------------------- */
 
-static bool state_alloc(const struct task *task, struct task_state *state)
-{
-    state->theta = calloc(task->elements + 1, sizeof(float));
-    state->inner = calloc(task->inner_size + 1, 1);
-    state->counters = calloc(task->counters_size + 1, 1);
-    state->ef = calloc(task->elements + 1, sizeof(float));
-    return state->theta != NULL && state->inner != NULL && state->counters != NULL &&
-           state->ef != NULL;
-}
-
-static void state_free(struct task_state *state)
-{
-    free(state->theta);
-    free(state->inner);
-    free(state->counters);
-    free(state->ef);
-}
-
 static bool task_alloc(struct task *task, struct error *error)
 {
-    if (task->momentum != NULL) {
+    if (task->sum != NULL) {
         return true;
     }
-    task->momentum = calloc(task->elements + 1, sizeof(float));
-    task->next_theta = calloc(task->elements + 1, sizeof(float));
-    task->next_momentum = calloc(task->elements + 1, sizeof(float));
-    task->sum = calloc(task->elements + 1, sizeof(int64_t));
-    task->now.delta = calloc(outer_blob_size(&task->program) + 1, 1);
-    const bool ok = state_alloc(task, &task->base) && state_alloc(task, &task->now.after);
-    return (ok && task->momentum != NULL && task->next_theta != NULL &&
-            task->next_momentum != NULL && task->sum != NULL && task->now.delta != NULL) ||
+    const bool ok = record_base_alloc(&task->shape, &task->base) &&
+                    record_segment_alloc(&task->shape, &task->now.at);
+    task->next_theta = calloc(task->shape.elements + 1, sizeof(float));
+    task->next_momentum = calloc(task->shape.elements + 1, sizeof(float));
+    task->sum = calloc(task->shape.elements + 1, sizeof(int64_t));
+    return (ok && task->next_theta != NULL && task->next_momentum != NULL && task->sum != NULL) ||
            error_set(error, EXIT_CODE_FAILURE, "worker: no memory for %llu parameters",
-                     (unsigned long long)task->elements);
+                     (unsigned long long)task->shape.elements);
 }
 
 void task_free(struct task *task)
@@ -128,10 +106,8 @@ void task_free(struct task *task)
     result_forget(task);
     blob_close(task->exchange);
     model_run_free(task->run);
-    state_free(&task->base);
-    state_free(&task->now.after);
-    free(task->now.delta);
-    free(task->momentum);
+    record_base_free(&task->base);
+    record_segment_free(&task->now.at);
     free(task->next_theta);
     free(task->next_momentum);
     free(task->sum);
@@ -182,11 +158,11 @@ static uint64_t group_size(const struct task *task, enum vm_group group)
 {
     switch (group) {
     case VM_PARAMS:
-        return task->elements * sizeof(float);
+        return task->shape.elements * sizeof(float);
     case VM_INNER:
-        return task->inner_size;
+        return task->shape.inner_size;
     case VM_COUNTERS:
-        return task->counters_size;
+        return task->shape.counters_size;
     }
     UNREACHABLE();
 }
@@ -279,7 +255,7 @@ static bool prepare_state(struct worker *worker, struct error *error)
         !task_fetch(task, &terms->init_counters_root, VM_COUNTERS, task->base.counters, error)) {
         return false;
     }
-    task->base_round = 0;
+    task->base.round = 0;
     return task_journal_write_base(worker, error);
 }
 

@@ -49,7 +49,7 @@ static bool fetch_delta(struct task *task, uint32_t rank, const struct segment *
                         struct error *error)
 {
     struct task_member *member = &task->members[rank];
-    const uint64_t size = outer_blob_size(&task->program);
+    const uint64_t size = task->shape.delta_size;
     struct delta_check check = {.task = task, .root = &segment->delta_root};
     uint8_t *delta = malloc((size_t)size + 1);
     if (delta == NULL) {
@@ -57,8 +57,8 @@ static bool fetch_delta(struct task *task, uint32_t rank, const struct segment *
     }
     const struct task_segment *now = &task->now;
     bool ok = true;
-    if (now->done && hash_equal(&now->delta_root, &segment->delta_root)) {
-        memcpy(delta, now->delta, (size_t)size);
+    if (now->at.done && hash_equal(&now->at.delta_root, &segment->delta_root)) {
+        memcpy(delta, now->at.delta, (size_t)size);
     } else {
         const struct blob_wanted wanted = {.root = segment->delta_root,
                                            .size = size,
@@ -130,11 +130,11 @@ static float float_of(uint32_t bits)
 static void aggregate(struct task *task)
 {
     const struct vm_program *program = &task->program;
-    const uint64_t size = outer_blob_size(program);
+    const uint64_t size = task->shape.delta_size;
     struct outer_rule rule = {.weight_sum = 0,
                               .eta = float_of(task->terms.outer_eta),
                               .mu = float_of(task->terms.outer_mu)};
-    memset(task->sum, 0, task->elements * sizeof *task->sum);
+    memset(task->sum, 0, task->shape.elements * sizeof *task->sum);
     memset(task->next_bitmap, 0, sizeof task->next_bitmap);
     for (uint32_t i = 0; i < task->plan.member_count; i++) {
         const struct task_member *member = &task->members[i];
@@ -147,8 +147,8 @@ static void aggregate(struct task *task)
         rule.weight_sum += member->record.weight;
         task->next_bitmap[i / 8] = (uint8_t)(task->next_bitmap[i / 8] | 1U << (i % 8));
     }
-    memcpy(task->next_theta, task->base.theta, task->elements * sizeof(float));
-    memcpy(task->next_momentum, task->momentum, task->elements * sizeof(float));
+    memcpy(task->next_theta, task->base.theta, task->shape.elements * sizeof(float));
+    memcpy(task->next_momentum, task->base.momentum, task->shape.elements * sizeof(float));
     outer_apply(program, task->sum, &rule, task->next_theta, task->next_momentum);
     outer_root(program, task->next_theta, crypto_hash_port(), &task->next_theta_root);
     outer_root(program, task->next_momentum, crypto_hash_port(), &task->next_momentum_root);
@@ -179,7 +179,7 @@ bool result_vote(struct worker *worker, struct error *error)
 static bool serve_head(struct task *task, const struct hash *theta, const struct hash *momentum,
                        struct error *error)
 {
-    const size_t size = (size_t)(task->elements * sizeof(float));
+    const size_t size = (size_t)(task->shape.elements * sizeof(float));
     for (uint32_t i = 0; i < 2; i++) {
         if (!hash_is_zero(&task->served[i])) {
             blob_drop(task->exchange, &task->served[i]);
@@ -190,7 +190,7 @@ static bool serve_head(struct task *task, const struct hash *theta, const struct
     task->serving[0] = *theta;
     task->serving[1] = *momentum;
     return blob_put(task->exchange, theta, bytes_of(task->base.theta, size), error) &&
-           blob_put(task->exchange, momentum, bytes_of(task->momentum, size), error);
+           blob_put(task->exchange, momentum, bytes_of(task->base.momentum, size), error);
 }
 
 bool result_serve(struct task *task, struct error *error)
@@ -198,7 +198,7 @@ bool result_serve(struct task *task, struct error *error)
     struct hash theta;
     struct hash momentum;
     outer_root(&task->program, task->base.theta, crypto_hash_port(), &theta);
-    outer_root(&task->program, task->momentum, crypto_hash_port(), &momentum);
+    outer_root(&task->program, task->base.momentum, crypto_hash_port(), &momentum);
     return serve_head(task, &theta, &momentum, error);
 }
 
@@ -207,20 +207,20 @@ bool result_serve(struct task *task, struct error *error)
 static void take_own_state(struct task *task)
 {
     struct task_segment *now = &task->now;
-    if (!now->done || now->round != task->base_round ||
-        !hash_equal(&now->end.inner, &task->lease.inner_root) ||
-        !hash_equal(&now->end.counters, &task->lease.counters_root)) {
+    if (!now->at.done || now->at.round != task->base.round ||
+        !hash_equal(&now->at.end.inner, &task->lease.inner_root) ||
+        !hash_equal(&now->at.end.counters, &task->lease.counters_root)) {
         return;
     }
-    memcpy(task->base.inner, now->after.inner, (size_t)task->inner_size);
-    memcpy(task->base.counters, now->after.counters, (size_t)task->counters_size);
-    memcpy(task->base.ef, now->after.ef, task->elements * sizeof(float));
+    memcpy(task->base.inner, now->at.inner, (size_t)task->shape.inner_size);
+    memcpy(task->base.counters, now->at.counters, (size_t)task->shape.counters_size);
+    memcpy(task->base.ef, now->at.ef, task->shape.elements * sizeof(float));
 }
 
 static void take_next(struct task *task)
 {
-    memcpy(task->base.theta, task->next_theta, task->elements * sizeof(float));
-    memcpy(task->momentum, task->next_momentum, task->elements * sizeof(float));
+    memcpy(task->base.theta, task->next_theta, task->shape.elements * sizeof(float));
+    memcpy(task->base.momentum, task->next_momentum, task->shape.elements * sizeof(float));
 }
 
 static bool take_head(struct task *task, const struct hash *theta, const struct hash *momentum,
@@ -252,6 +252,6 @@ bool result_adopt(struct worker *worker, struct error *error)
     }
     take_own_state(task);
     task->has_next = false;
-    task->base_round = task->round_index + (closed ? 1 : 0);
+    task->base.round = task->round_index + (closed ? 1 : 0);
     return serve_head(task, &theta, &momentum, error) && task_journal_write_base(worker, error);
 }

@@ -13,26 +13,27 @@ static uint32_t own_steps(const struct task *task)
 
 static uint64_t first_step(const struct task *task)
 {
-    return (uint64_t)task->now.round * task->terms.local_steps;
+    return (uint64_t)task->now.at.round * task->terms.local_steps;
 }
 
-static void state_load(struct task *task, const struct task_state *state)
+static void state_load(struct task *task, const float *theta, const uint8_t *inner,
+                       const uint8_t *counters)
 {
-    model_run_write(task->run, VM_PARAMS, state->theta);
-    model_run_write(task->run, VM_INNER, state->inner);
-    model_run_write(task->run, VM_COUNTERS, state->counters);
+    model_run_write(task->run, VM_PARAMS, theta);
+    model_run_write(task->run, VM_INNER, inner);
+    model_run_write(task->run, VM_COUNTERS, counters);
 }
 
 static void state_save(struct task *task)
 {
-    model_run_read(task->run, VM_PARAMS, task->now.after.theta);
-    model_run_read(task->run, VM_INNER, task->now.after.inner);
-    model_run_read(task->run, VM_COUNTERS, task->now.after.counters);
+    model_run_read(task->run, VM_PARAMS, task->now.at.theta);
+    model_run_read(task->run, VM_INNER, task->now.at.inner);
+    model_run_read(task->run, VM_COUNTERS, task->now.at.counters);
 }
 
 static void segment_unable(struct task *task, const char *why)
 {
-    log_line(LOG_ODD, "worker", "round %u is left out: %s", (unsigned)task->now.round, why);
+    log_line(LOG_ODD, "worker", "round %u is left out: %s", (unsigned)task->now.at.round, why);
     task->now.unable = true;
 }
 
@@ -44,30 +45,40 @@ static bool start_is_right(const struct task *task)
                                          .counters = task->lease.counters_root};
     struct hash root;
     vm_state_root(first_step(task), &known, crypto_hash_port(), &root);
-    return hash_equal(&root, &task->now.roots[0]);
+    return hash_equal(&root, &task->now.at.roots[0]);
+}
+
+/* Nothing done of this round; the arrays stay. */
+static void segment_clear(struct task *task)
+{
+    struct record_segment *at = &task->now.at;
+    at->round = task->round_index;
+    at->step = 0;
+    at->done = false;
+    at->loss_first = 0.0F;
+    at->loss_last = 0.0F;
+    at->root_count = 0;
+    task->now.begun = false;
+    task->now.unable = false;
 }
 
 static void segment_begin(struct worker *worker)
 {
     struct task *task = worker->task;
     struct task_segment *now = &task->now;
-    struct task_segment fresh = {.begun = true,
-                                 .round = task->round_index,
-                                 .root_count = 1,
-                                 .delta = now->delta,
-                                 .after = now->after};
-    *now = fresh;
-    if (task_journal_read_segment(worker) && now->round == task->round_index) {
+    if (task_journal_read_segment(worker) && now->at.round == task->round_index) {
         log_line(LOG_INFO, "worker", "round %u goes on from step %u of the journal",
-                 (unsigned)now->round, (unsigned)now->step);
-        now->begun = true;
-        state_load(task, &now->after);
+                 (unsigned)now->at.round, (unsigned)now->at.step);
+        state_load(task, now->at.theta, now->at.inner, now->at.counters);
+        now->unable = false;
     } else {
-        *now = fresh;
-        state_load(task, &task->base);
-        model_run_root(task->run, first_step(task), &now->roots[0]);
+        segment_clear(task);
+        state_load(task, task->base.theta, task->base.inner, task->base.counters);
+        model_run_root(task->run, first_step(task), &now->at.roots[0]);
+        now->at.root_count = 1;
     }
-    now->key = id_batch_key(&task->job, now->round, &task->members[task->rank].record.worker_key,
+    now->begun = true;
+    now->key = id_batch_key(&task->job, now->at.round, &task->members[task->rank].record.worker_key,
                             &task->round.beacon);
     if (!start_is_right(task)) {
         segment_unable(task, "the state at hand is not the one the chain starts from");
@@ -80,14 +91,13 @@ bool segment_restore(struct worker *worker, struct error *error)
 {
     struct task *task = worker->task;
     struct task_segment *now = &task->now;
-    const struct task_segment none = {.delta = now->delta, .after = now->after};
-    if (!task_journal_read_segment(worker) || !now->done || now->round != task->base_round) {
-        *now = none;
+    if (!task_journal_read_segment(worker) || !now->at.done || now->at.round != task->base.round) {
+        segment_clear(task);
         return true;
     }
     now->begun = true;
-    const struct bytes delta = bytes_of(now->delta, (size_t)outer_blob_size(&task->program));
-    return blob_put(task->exchange, &now->delta_root, delta, error);
+    const struct bytes delta = bytes_of(now->at.delta, (size_t)task->shape.delta_size);
+    return blob_put(task->exchange, &now->at.delta_root, delta, error);
 }
 
 static bool segment_finish(struct worker *worker, struct error *error)
@@ -95,19 +105,20 @@ static bool segment_finish(struct worker *worker, struct error *error)
     struct task *task = worker->task;
     struct task_segment *now = &task->now;
     state_save(task);
-    memcpy(now->after.ef, task->base.ef, task->elements * sizeof(float));
+    memcpy(now->at.ef, task->base.ef, task->shape.elements * sizeof(float));
     const enum vm_trap trap =
-        outer_delta(&task->program, task->base.theta, now->after.theta, now->after.ef, now->delta);
+        outer_delta(&task->program, task->base.theta, now->at.theta, now->at.ef, now->at.delta);
     if (trap != VM_TRAP_NONE) {
         segment_unable(task, "its delta leaves the range of int8 with shift");
         return true;
     }
-    const struct bytes delta = bytes_of(now->delta, (size_t)outer_blob_size(&task->program));
-    const bool good = outer_delta_root(&task->program, delta, crypto_hash_port(), &now->delta_root);
+    const struct bytes delta = bytes_of(now->at.delta, (size_t)task->shape.delta_size);
+    const bool good =
+        outer_delta_root(&task->program, delta, crypto_hash_port(), &now->at.delta_root);
     ASSERT(good); /* our own blob */
-    model_run_roots(task->run, &now->end);
-    crypto_random_bytes(now->salt.bytes, HASH_SIZE);
-    now->done = true;
+    model_run_roots(task->run, &now->at.end);
+    crypto_random_bytes(now->at.salt.bytes, HASH_SIZE);
+    now->at.done = true;
     return task_journal_write_segment(worker, error);
 }
 
@@ -116,30 +127,31 @@ bool segment_step(struct worker *worker, struct error *error)
     struct task *task = worker->task;
     struct task_segment *now = &task->now;
     const uint32_t stride = task->terms.local_steps / task->terms.checkpoints;
-    if (!now->begun || now->round != task->round_index) {
+    if (!now->begun || now->at.round != task->round_index) {
         segment_begin(worker);
     }
-    if (now->done || now->unable) {
+    if (now->at.done || now->unable) {
         return true;
     }
     struct vm_result result;
     const uint64_t before = light_now_ms(worker->light);
-    if (!model_run_step(task->run, &now->key, first_step(task) + now->step, &result)) {
+    if (!model_run_step(task->run, &now->key, first_step(task) + now->at.step, &result)) {
         segment_unable(task, "a step trapped");
         return true;
     }
     const float spent = (float)(light_now_ms(worker->light) - before);
     worker->pace_ms = worker->pace_ms == 0.0F ? spent : 0.9F * worker->pace_ms + 0.1F * spent;
-    if (now->step == 0) {
-        now->loss_first = result.loss;
+    if (now->at.step == 0) {
+        now->at.loss_first = result.loss;
     }
-    now->loss_last = result.loss;
-    now->step++;
-    if (now->step % stride != 0) {
+    now->at.loss_last = result.loss;
+    now->at.step++;
+    if (now->at.step % stride != 0) {
         return true;
     }
-    model_run_root(task->run, first_step(task) + now->step, &now->roots[now->root_count++]);
-    if (now->step == own_steps(task)) {
+    model_run_root(task->run, first_step(task) + now->at.step,
+                   &now->at.roots[now->at.root_count++]);
+    if (now->at.step == own_steps(task)) {
         return segment_finish(worker, error);
     }
     state_save(task);
@@ -152,13 +164,13 @@ bool segment_commit(struct worker *worker, struct error *error)
     const struct task_segment *now = &task->now;
     struct commitment commitment = {.worker_key = task->members[task->rank].record.worker_key,
                                     .job = task->job,
-                                    .round = now->round,
-                                    .delta_root = now->delta_root,
-                                    .inner_root = now->end.inner,
-                                    .salt = now->salt};
-    vm_trace_root(now->roots, now->root_count, crypto_hash_port(), &commitment.trace_root);
+                                    .round = now->at.round,
+                                    .delta_root = now->at.delta_root,
+                                    .inner_root = now->at.end.inner,
+                                    .salt = now->at.salt};
+    vm_trace_root(now->at.roots, now->at.root_count, crypto_hash_port(), &commitment.trace_root);
     const struct body_gradient_commitment body = {.job = task->job,
-                                                  .round = now->round,
+                                                  .round = now->at.round,
                                                   .lease_id = task->lease_id,
                                                   .commitment = id_commitment(&commitment)};
     return tx_send(worker->worker_sender, TX_GRADIENT_COMMITMENT, &body, NULL, error);
@@ -176,21 +188,22 @@ bool segment_reveal(struct worker *worker, struct error *error)
 {
     const struct task *task = worker->task;
     const struct task_segment *now = &task->now;
-    const uint64_t size = outer_blob_size(&task->program);
+    const uint64_t size = task->shape.delta_size;
     struct body_proof_of_training body = {.job = task->job,
-                                          .round = now->round,
+                                          .round = now->at.round,
                                           .lease_id = task->lease_id,
-                                          .roots_count = now->root_count,
-                                          .params_root = now->end.params,
-                                          .inner_root = now->end.inner,
-                                          .counters_root = now->end.counters,
-                                          .delta_root = now->delta_root,
+                                          .roots_count = now->at.root_count,
+                                          .params_root = now->at.end.params,
+                                          .inner_root = now->at.end.inner,
+                                          .counters_root = now->at.end.counters,
+                                          .delta_root = now->at.delta_root,
                                           .delta_size = (uint32_t)size,
-                                          .steps = now->step,
-                                          .loss_first = float_bits(now->loss_first),
-                                          .loss_last = float_bits(now->loss_last),
-                                          .salt = now->salt};
-    memcpy(body.roots, now->roots, now->root_count * sizeof body.roots[0]);
-    return blob_put(task->exchange, &now->delta_root, bytes_of(now->delta, (size_t)size), error) &&
+                                          .steps = now->at.step,
+                                          .loss_first = float_bits(now->at.loss_first),
+                                          .loss_last = float_bits(now->at.loss_last),
+                                          .salt = now->at.salt};
+    memcpy(body.roots, now->at.roots, now->at.root_count * sizeof body.roots[0]);
+    return blob_put(task->exchange, &now->at.delta_root, bytes_of(now->at.delta, (size_t)size),
+                    error) &&
            tx_send(worker->worker_sender, TX_PROOF_OF_TRAINING, &body, NULL, error);
 }

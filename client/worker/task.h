@@ -4,6 +4,7 @@
 #include "client/blob/blob.h"
 #include "client/model/model.h"
 #include "client/outer/outer.h"
+#include "client/record/record.h"
 #include "client/tx/tx.h"
 #include "client/worker/core.h"
 #include "client/worker/worker.h"
@@ -26,32 +27,12 @@ struct task_member {
     uint8_t *delta; /* outer_blob_size bytes once fetched; NULL before */
 };
 
-/* State of a worker at one moment: arrays in state_in order. */
-struct task_state {
-    float *theta;   /* parameters */
-    uint8_t *inner; /* inner optimiser */
-    uint8_t *counters;
-    float *ef; /* error feedback */
-};
-
 /* A segment under way or done. */
 struct task_segment {
     bool begun;
-    bool done;
-    bool unable; /* trapped */
-    uint32_t round;
-    uint32_t step; /* done */
-    uint32_t root_count;
-    struct hash roots[SEGMENT_CHECKPOINT_MAX + 1];
-    float loss_first;
-    float loss_last;
+    bool unable;     /* trapped */
     struct hash key; /* of its batches */
-    /* when done */
-    struct vm_state_roots end;
-    struct hash salt;
-    struct hash delta_root;
-    uint8_t *delta;
-    struct task_state after; /* theta: its own, only for journals under way */
+    struct record_segment at;
 };
 
 struct task {
@@ -76,9 +57,6 @@ struct task {
     uint8_t *program_bytes;
     void *program_arena;
     struct vm_program program;
-    uint64_t elements; /* parameters */
-    uint64_t inner_size;
-    uint64_t counters_size;
     uint8_t *data;
     struct model_run *run;
     /* Peers. */
@@ -88,9 +66,8 @@ struct task {
     struct task_member *members;
     struct net_key consumer_key;
     /* Training. */
-    uint32_t base_round;
-    struct task_state base; /* at the start of base_round */
-    float *momentum;
+    struct record_shape shape;
+    struct record_base base; /* at the start of round base.round */
     struct task_segment now;
     /* What this member voted for: the parameters of the next round. */
     bool has_next;
@@ -164,9 +141,9 @@ uint32_t result_delta_count(const struct task *task);
 MUST_USE bool task_journal_open(const struct worker *worker, struct error *error);
 MUST_USE bool task_journal_tunnel(const struct worker *worker, struct error *error);
 MUST_USE bool task_journal_write_base(const struct worker *worker, struct error *error);
-bool task_journal_read_base(const struct worker *worker);
+bool task_journal_read_base(struct worker *worker);
 MUST_USE bool task_journal_write_segment(const struct worker *worker, struct error *error);
-bool task_journal_read_segment(const struct worker *worker);
+bool task_journal_read_segment(struct worker *worker);
 MUST_USE bool task_journal_write_blob(const struct worker *worker, const char *name,
                                       struct bytes bytes, struct error *error);
 uint8_t *task_journal_read_blob(const struct worker *worker, const char *name, uint64_t size);

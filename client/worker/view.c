@@ -187,12 +187,12 @@ void hand_read(const struct worker *worker, struct worker_hand *out)
     if (task == NULL) {
         return;
     }
-    const bool same = task->now.begun && task->now.round == task->round_index;
+    const bool same = task->now.begun && task->now.at.round == task->round_index;
     out->judged = task->judged;
     out->acceptable = task->acceptable;
     out->prepared = task->prepared;
-    out->base_round = task->base_round;
-    out->trained = same && task->now.done;
+    out->base_round = task->base.round;
+    out->trained = same && task->now.at.done;
     out->unable = same && task->now.unable;
     out->delta_count = task->prepared ? result_delta_count(task) : 0;
 }

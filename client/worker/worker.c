@@ -89,7 +89,7 @@ static uint64_t estimate_ms(const struct worker *worker, uint32_t steps)
         return 0;
     }
     const uint32_t done =
-        task->now.begun && task->now.round == task->round_index ? task->now.step : 0;
+        task->now.begun && task->now.at.round == task->round_index ? task->now.at.step : 0;
     const uint64_t left = (uint64_t)(task->plan.rounds - task->round_index) * steps - done;
     return (uint64_t)(worker->pace_ms * (float)left);
 }
@@ -112,8 +112,8 @@ static void tell(struct worker *worker, enum worker_action action)
         progress.earned = task->lease.earned;
         if (task->prepared) {
             progress.steps = task->members[task->rank].record.steps;
-            progress.step = task->now.round == task->round_index ? task->now.step : 0;
-            progress.loss = task->now.loss_last;
+            progress.step = task->now.at.round == task->round_index ? task->now.at.step : 0;
+            progress.loss = task->now.at.loss_last;
             progress.eta_ms = estimate_ms(worker, progress.steps);
         }
     }

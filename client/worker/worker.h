@@ -40,6 +40,7 @@ struct worker_config {
     const char *journal;               /* directory, made if missing */
     const char *listen;                /* "host:port" for the other members */
     const char *endpoint;              /* what they are told; NULL: as listen */
+    bool record; /* keep what each round began from and came to, for client/record */
     uint32_t threads;
     struct vm_isa isa;
     uint32_t gflops;                   /* 0: measure */
