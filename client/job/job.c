@@ -65,22 +65,22 @@ static bool look(struct job_work *work, struct job_status *status, struct error 
 static bool follow(struct job_work *work, struct job_status *status, struct error *error)
 {
     uint64_t seen = light_now_ms(work->light);
-    for (;;) {
-        if (is_stopped(work->config)) {
-            return error_set(error, EXIT_CODE_INTERRUPTED,
-                             "job: interrupted; the same command goes on from here");
+    error->code = EXIT_CODE_OK;
+    while (!is_stopped(work->config)) {
+        const bool looked = look(work, status, error);
+        if (looked && is_over(status)) {
+            return true;
         }
-        if (look(work, status, error)) {
-            seen = light_now_ms(work->light);
-            if (is_over(status)) {
-                return true;
-            }
-        } else if ((error->code != EXIT_CODE_UNREACHABLE && error->code != EXIT_CODE_NOT_FOUND) ||
-                   light_now_ms(work->light) - seen > PATIENCE_MS) {
+        seen = looked ? light_now_ms(work->light) : seen;
+        const bool passing =
+            error->code == EXIT_CODE_UNREACHABLE || error->code == EXIT_CODE_NOT_FOUND;
+        if (!looked && (!passing || light_now_ms(work->light) - seen > PATIENCE_MS)) {
             return false;
         }
         light_wait(work->light, LOOK_MS);
     }
+    return error_set(error, EXIT_CODE_INTERRUPTED,
+                     "job: interrupted; the same command goes on from here");
 }
 
 static bool fetch_certified(struct job_work *work, const struct job_status *status,

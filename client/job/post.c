@@ -58,20 +58,21 @@ static bool make_group(struct job_work *work, enum vm_group group, struct error 
 static bool root_data(struct job_work *work, struct error *error)
 {
     const struct vm_program *program = compiler_program(work->config->model);
-    for (uint32_t i = 0; i < program->tensor_count; i++) {
-        const struct vm_tensor *tensor = &program->tensors[i];
-        if (tensor->kind == VM_DATA) {
-            if (vm_tensor_bytes(tensor) != work->config->data.size) {
-                return error_set(error, EXIT_CODE_USAGE,
-                                 "job: the data set has %zu bytes, the program wants %llu",
-                                 work->config->data.size,
-                                 (unsigned long long)vm_tensor_bytes(tensor));
-            }
-            vm_tensor_root(tensor, work->config->data.data, crypto_hash_port(), &work->data_root);
-            return true;
-        }
+    const struct bytes data = work->config->data;
+    const struct vm_tensor *tensor = NULL;
+    for (uint32_t i = 0; i < program->tensor_count && tensor == NULL; i++) {
+        tensor = program->tensors[i].kind == VM_DATA ? &program->tensors[i] : NULL;
     }
-    return error_set(error, EXIT_CODE_USAGE, "job: the program reads no data set");
+    if (tensor == NULL) {
+        return error_set(error, EXIT_CODE_USAGE, "job: the program reads no data set");
+    }
+    if (vm_tensor_bytes(tensor) != data.size) {
+        return error_set(error, EXIT_CODE_USAGE,
+                         "job: the data set has %zu bytes, the program wants %llu", data.size,
+                         (unsigned long long)vm_tensor_bytes(tensor));
+    }
+    vm_tensor_root(tensor, data.data, crypto_hash_port(), &work->data_root);
+    return true;
 }
 
 bool post_init(struct job_work *work, const struct job_config *config, struct error *error)

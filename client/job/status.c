@@ -64,8 +64,8 @@ static bool read_members(struct light *light, const struct core *core, uint32_t 
         const uint32_t rank = first + i;
         const struct hash lease =
             id_lease(light_chain_id(light), &out->job, out->plan_version, rank);
-        keys[2 * i] = key_member(&out->job, out->plan_version, rank);
-        keys[2 * i + 1] = key_object(KEY_LEASE, &lease);
+        keys[i] = key_member(&out->job, out->plan_version, rank);
+        keys[count + i] = key_object(KEY_LEASE, &lease);
     }
     if (!light_prove(light, keys, 2 * count, &values, error)) {
         return false;
@@ -75,8 +75,8 @@ static bool read_members(struct light *light, const struct core *core, uint32_t 
         struct member member;
         struct lease lease;
         const uint32_t rank = first + i;
-        ok = ok && decode(&values, 2 * i, &record_member, &member) &&
-             decode(&values, 2 * i + 1, &record_lease, &lease);
+        ok = ok && decode(&values, i, &record_member, &member) &&
+             decode(&values, count + i, &record_lease, &lease);
         if (ok) {
             out->members[rank] = (struct job_member){
                 .rank = rank,
@@ -97,7 +97,7 @@ static bool read_members(struct light *light, const struct core *core, uint32_t 
 bool job_read_status(struct light *light, const struct hash *job, struct job_status *out,
                      struct error *error)
 {
-    struct core core;
+    struct core core = {.has_round = false};
     memset(out, 0, sizeof *out);
     if (!read_core(light, job, 0, &core, error)) {
         return false;

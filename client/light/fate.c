@@ -6,6 +6,8 @@
 
 /* Transactions on their way, and blocks. */
 
+enum { PUSH_AGAIN_MS = 1000 };
+
 static bool copy_reply(struct bytes in, struct light_reply *out, struct error *error)
 {
     out->data = malloc(in.size + 1);
@@ -89,6 +91,7 @@ bool light_block(struct light *light, uint64_t height, struct light_reply *out, 
         question.block_id = block.header.parent_id;
         question.height--;
         free(out->data);
+        *out = (struct light_reply){.data = NULL};
     }
 }
 
@@ -307,12 +310,11 @@ bool light_wait_tx(struct light *light, struct bytes raw, uint32_t timeout_ms,
                              "no final result after %u ms: the outcome is unknown",
                              (unsigned)timeout_ms);
         }
-        if (fate.status == API_TX_UNKNOWN && now - pushed > 1000) {
-            pushed = now;
-            if (!light_refresh(light, error) || !fate_push(light, &fate, error)) {
-                return false;
-            }
+        const bool lost = fate.status == API_TX_UNKNOWN && now - pushed > PUSH_AGAIN_MS;
+        if (lost && (!light_refresh(light, error) || !fate_push(light, &fate, error))) {
+            return false;
         }
+        pushed = lost ? now : pushed;
         light_wait(light, pause);
         pause = pause < LIGHT_RETRY_MS ? 2 * pause : LIGHT_RETRY_MS;
     }

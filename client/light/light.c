@@ -86,7 +86,10 @@ static bool take_error(const struct api_answer *answer, struct error *error)
     const size_t size = answer->text.size < sizeof text - 1 ? answer->text.size : sizeof text - 1;
     for (size_t i = 0; i < size; i++) {
         const uint8_t byte = answer->text.data[i];
-        text[i] = byte >= 0x20 && byte < 0x7F ? (char)byte : '?';
+        text[i] = '?';
+        if (byte >= 0x20 && byte < 0x7F) {
+            text[i] = (char)byte;
+        }
     }
     text[size] = '\0';
     const enum exit_code code =
@@ -100,14 +103,13 @@ static bool take_error(const struct api_answer *answer, struct error *error)
 bool light_ask_one(struct light *light, uint32_t endpoint, light_take *take, void *context,
                    struct error *error)
 {
-    struct bytes request;
+    struct light_question question = {.endpoint = endpoint, .timeout_ms = light->ask_ms};
     free(light->reply.data);
     light->reply = (struct light_reply){.data = NULL};
-    if (!encode_request(light, &request)) {
+    if (!encode_request(light, &question.request)) {
         return error_set(error, EXIT_CODE_USAGE, "the question is too large for one message");
     }
-    if (!light->port.ask(light->port.context, endpoint, request, light->ask_ms, &light->reply,
-                         error)) {
+    if (!light->port.ask(light->port.context, &question, &light->reply, error)) {
         return false;
     }
     if (!api_decode_answer(bytes_of(light->reply.data, light->reply.size), &light->answer)) {
@@ -170,6 +172,7 @@ static bool ask_around(struct light *light, light_take *take, void *context, str
 {
     const uint32_t count = light->config.endpoint_count;
     const uint32_t first = light->current;
+    ASSERT(count > 0); /* light_open */
     const uint64_t start = light_now_ms(light);
     struct error latest;
     error->code = EXIT_CODE_OK;
@@ -297,6 +300,7 @@ static void ask_heads(struct light *light)
     const uint64_t start = light_now_ms(light);
     uint32_t answered = 0;
     struct error error;
+    ASSERT(count > 0); /* light_open */
     light->ask_ms = light->ask_ms < LIGHT_HEAD_MS ? light->ask_ms : LIGHT_HEAD_MS;
     for (uint32_t i = 0; i < 2 * count && answered < needed; i++) {
         const uint32_t endpoint = (light->current + i) % count;
@@ -373,6 +377,7 @@ static bool take_status(struct light *light, void *context, struct error *error)
 bool light_status(struct light *light, char *out, size_t size, struct error *error)
 {
     struct status_text text = {.out = out, .size = size};
+    out[0] = '\0';
     light->request = (struct api_request){.kind = API_STATUS};
     return light_ask(light, take_status, &text, error);
 }

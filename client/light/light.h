@@ -35,12 +35,18 @@ struct light_reply {
     size_t size;
 };
 
+struct light_question {
+    uint32_t endpoint; /* index in the list of endpoints */
+    uint32_t timeout_ms;
+    struct bytes request;
+};
+
 /* How questions travel, and the clocks.  light_link_open makes the real one; tests make
  * theirs.  ask answers true with *answer on the heap (the client frees it). */
 struct light_port {
     void *context;
-    bool (*ask)(void *context, uint32_t endpoint, struct bytes request, uint32_t timeout_ms,
-                struct light_reply *out, struct error *error);
+    bool (*ask)(void *context, const struct light_question *question, struct light_reply *out,
+                struct error *error);
     uint64_t (*now_ms)(void *context); /* monotonic */
     uint64_t (*wall_ms)(void *context);
     void (*wait_ms)(void *context, uint32_t ms);

@@ -47,11 +47,12 @@ static void link_wait_ms(void *context, uint32_t ms)
     }
 }
 
-static bool link_ask(void *context, uint32_t endpoint, struct bytes request, uint32_t timeout_ms,
-                     struct light_reply *out, struct error *error)
+static bool link_ask(void *context, const struct light_question *question, struct light_reply *out,
+                     struct error *error)
 {
     struct light_link *link = context;
-    struct link_endpoint *to = &link->endpoints[endpoint];
+    struct link_endpoint *to = &link->endpoints[question->endpoint];
+    const uint32_t timeout_ms = question->timeout_ms;
     struct net_event answer;
     if (to->client == NULL) {
         const struct net_peer peer = {.address = to->address, .bulk_lane = true};
@@ -60,7 +61,7 @@ static bool link_ask(void *context, uint32_t endpoint, struct bytes request, uin
             return false;
         }
     }
-    if (!net_client_call(to->client, request, timeout_ms, &answer, error)) {
+    if (!net_client_call(to->client, question->request, timeout_ms, &answer, error)) {
         return false;
     }
     out->size = answer.bytes.size;

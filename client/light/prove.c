@@ -150,18 +150,14 @@ bool light_read_collection(struct light *light, struct light_collection *io, str
     const uint64_t until = light_now_ms(light) + light->config.timeout_ms;
     for (;;) {
         bool same = true;
-        if (!read_page(light, io, 0, &first_root, error)) {
-            return false;
-        }
-        for (uint32_t at = LIGHT_KEY_MAX - 1; same && at < io->count && at < io->max;
+        bool ok = read_page(light, io, 0, &first_root, error);
+        for (uint32_t at = LIGHT_KEY_MAX - 1; ok && same && at < io->count && at < io->max;
              at += LIGHT_KEY_MAX - 1) {
-            if (!read_page(light, io, at, &root, error)) {
-                return false;
-            }
-            same = hash_equal(&root, &first_root);
+            ok = read_page(light, io, at, &root, error);
+            same = ok && hash_equal(&root, &first_root);
         }
-        if (same) {
-            return true;
+        if (!ok || same) {
+            return ok;
         }
         if (light_now_ms(light) >= until) {
             return error_set(error, EXIT_CODE_UNREACHABLE,

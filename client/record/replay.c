@@ -25,6 +25,20 @@ static void load(struct model_run *run, const struct record_base *base)
     model_run_write(run, VM_COUNTERS, base->counters);
 }
 
+/* The root at the end of a sub-segment. */
+static bool check_end(const struct record_replay *replay, struct model_run *run,
+                      uint32_t sub_segment, struct record_outcome *out)
+{
+    struct hash root;
+    const uint64_t step = (uint64_t)replay->stride * (sub_segment + 1);
+    model_run_root(run, replay->first_step + step, &root);
+    if (compare(&replay->roots[sub_segment + 1], &root, sub_segment, out)) {
+        return true;
+    }
+    out->verdict = RECORD_WRONG_STEP;
+    return false;
+}
+
 /* Every step, every root; the verdict stays RIGHT while all agree. */
 static bool run_steps(const struct record_replay *replay, struct model_run *run,
                       struct record_outcome *out, struct error *error)
@@ -44,12 +58,8 @@ static bool run_steps(const struct record_replay *replay, struct model_run *run,
             out->sub_segment = sub_segment;
             return true;
         }
-        if (step % replay->stride == 0) {
-            model_run_root(run, replay->first_step + step, &root);
-            if (!compare(&replay->roots[sub_segment + 1], &root, sub_segment, out)) {
-                out->verdict = RECORD_WRONG_STEP;
-                return true;
-            }
+        if (step % replay->stride == 0 && !check_end(replay, run, sub_segment, out)) {
+            return true;
         }
         if (replay->progress != NULL && !replay->progress(replay->context, step, replay->steps)) {
             return error_set(error, EXIT_CODE_INTERRUPTED, "interrupted");

@@ -114,9 +114,9 @@ static bool reject(struct error *error, const char *what, enum tx_type type, uin
                      name == NULL ? "?" : name, (unsigned)code, code_text(code));
 }
 
-/* One attempt; *code tells a refusal. */
-static bool submit_once(struct tx_sender *sender, enum tx_type type, const void *body,
-                        struct tx_pending *out, uint32_t *code, struct error *error)
+/* Signed with the sender's next number. */
+static bool make_pending(const struct tx_sender *sender, enum tx_type type, const void *body,
+                         struct tx_pending *out, struct error *error)
 {
     const struct tx_parts parts = {.key = sender->key,
                                    .chain_id = *light_chain_id(sender->light),
@@ -124,11 +124,15 @@ static bool submit_once(struct tx_sender *sender, enum tx_type type, const void 
                                    .seq = sender->next_seq,
                                    .valid_until_ms = light_wall_ms(sender->light) + TX_VALID_MS,
                                    .body = body};
-    struct tx tx;
     *out = (struct tx_pending){.seq = parts.seq, .type = type};
-    if (!tx_build(&parts, &out->raw, error)) {
-        return false;
-    }
+    return tx_build(&parts, &out->raw, error);
+}
+
+/* One attempt; *code tells a refusal. */
+static bool submit_once(struct tx_sender *sender, struct tx_pending *out, uint32_t *code,
+                        struct error *error)
+{
+    struct tx tx;
     const bool ok = wire_decode_tx(bytes_of(out->raw.data, out->raw.size), &tx);
     ASSERT(ok);
     crypto_digest(TAG_TX, tx.payload, &out->id);
@@ -147,7 +151,8 @@ bool tx_submit(struct tx_sender *sender, enum tx_type type, const void *body,
         if (!sender->synced && !sync_seq(sender, error)) {
             return false;
         }
-        if (!submit_once(sender, type, body, out, &code, error)) {
+        if (!make_pending(sender, type, body, out, error) ||
+            !submit_once(sender, out, &code, error)) {
             return false;
         }
         if (code == CODE_OK || code == CODE_E_DUPLICATE) {

@@ -194,13 +194,25 @@ bool task_ready(struct worker *worker, struct error *error)
 
 /* ---- Sessions ---------- */
 
+/* Where a member is reached, and with which key. */
+static bool take_lease(const struct light_value *value, struct task_member *member)
+{
+    struct lease lease;
+    if (!value->present || !record_decode(&record_lease, value->value, &lease)) {
+        return false;
+    }
+    member->key = net_key_of_tunnel(lease.tunnel_key);
+    memcpy(member->endpoint, lease.endpoint, lease.endpoint_size);
+    member->endpoint[lease.endpoint_size] = '\0';
+    return true;
+}
+
 static bool read_leases(struct worker *worker, struct error *error)
 {
     struct task *task = worker->task;
     struct key keys[MEMBERS_AT_ONCE];
     for (uint32_t first = 0; first < task->plan.member_count; first += MEMBERS_AT_ONCE) {
         struct light_values values;
-        struct lease lease;
         const uint32_t left = task->plan.member_count - first;
         const uint32_t count = left < MEMBERS_AT_ONCE ? left : MEMBERS_AT_ONCE;
         for (uint32_t i = 0; i < count; i++) {
@@ -210,15 +222,8 @@ static bool read_leases(struct worker *worker, struct error *error)
             return false;
         }
         bool ok = true;
-        for (uint32_t i = 0; ok && i < count; i++) {
-            struct task_member *member = &task->members[first + i];
-            ok = values.items[i].present &&
-                 record_decode(&record_lease, values.items[i].value, &lease);
-            if (ok) {
-                member->key = net_key_of_tunnel(lease.tunnel_key);
-                memcpy(member->endpoint, lease.endpoint, lease.endpoint_size);
-                member->endpoint[lease.endpoint_size] = '\0';
-            }
+        for (uint32_t i = 0; i < count; i++) {
+            ok = ok && take_lease(&values.items[i], &task->members[first + i]);
         }
         light_values_free(&values);
         if (!ok) {

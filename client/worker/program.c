@@ -8,6 +8,18 @@ enum { PARTS_AT_ONCE = 8 /* 32 KiB each */ };
 
 /* ---- The program --------------------------------------------------------------------------- */
 
+static bool take_part(const struct light_value *value, uint32_t size, uint8_t *bytes,
+                      uint32_t *used)
+{
+    const struct bytes part = value->value;
+    if (!value->present || part.size > size - *used) {
+        return false;
+    }
+    memcpy(bytes + *used, part.data, part.size);
+    *used += (uint32_t)part.size;
+    return true;
+}
+
 static bool fetch_parts(struct worker *worker, const struct program *record, struct error *error)
 {
     struct task *task = worker->task;
@@ -24,13 +36,8 @@ static bool fetch_parts(struct worker *worker, const struct program *record, str
             return false;
         }
         bool ok = true;
-        for (uint32_t i = 0; ok && i < count; i++) {
-            const struct bytes part = values.items[i].value;
-            ok = values.items[i].present && part.size <= record->size - used;
-            if (ok) {
-                memcpy(task->program_bytes + used, part.data, part.size);
-                used += (uint32_t)part.size;
-            }
+        for (uint32_t i = 0; i < count; i++) {
+            ok = ok && take_part(&values.items[i], record->size, task->program_bytes, &used);
         }
         light_values_free(&values);
         if (!ok) {

@@ -180,21 +180,21 @@ static void make_answer(struct making *m)
     }
 }
 
-static bool fake_ask(void *context, uint32_t endpoint, struct bytes request, uint32_t timeout_ms,
-                     struct light_reply *out, struct error *error)
+static bool fake_ask(void *context, const struct light_question *question, struct light_reply *out,
+                     struct error *error)
 {
+    const uint32_t endpoint = question->endpoint;
     static struct api_request decoded; /* tests have one thread */
     static struct api_answer answer;
     static struct making making;
     struct fake_node *node = context;
     struct wire_writer writer;
     struct bytes bytes;
-    (void)timeout_ms;
     node->asked[endpoint]++;
     if (node->faults[endpoint] == FAULT_SILENT) {
         return error_set(error, EXIT_CODE_UNREACHABLE, "silent");
     }
-    ASSERT(api_decode_request(request, &decoded));
+    ASSERT(api_decode_request(question->request, &decoded));
     memset(&answer, 0, sizeof answer);
     uint8_t *memory = malloc(BUFFER_SIZE);
     memset(&making, 0, sizeof making);
