@@ -1,6 +1,9 @@
 #include "vm/num/num.h"
 
 #include <float.h>
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#endif
 #include <string.h>
 
 #include "base/assert.h"
@@ -10,6 +13,51 @@
 STATIC_ASSERT(FLT_EVAL_METHOD == 0, "float arithmetic is done in float");
 STATIC_ASSERT(sizeof(float) == 4 && FLT_MANT_DIG == 24 && FLT_MAX_EXP == 128, "binary32");
 STATIC_ASSERT(sizeof(double) == 8 && DBL_MANT_DIG == 53 && DBL_MAX_EXP == 1024, "binary64");
+
+#if defined(__x86_64__)
+
+static inline __m128d two_floats(const float *x)
+{
+    return _mm_cvtps_pd(_mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)(const void *)x)));
+}
+
+/* vm_fma for two lanes with the SSE2 that every x86-64 has.  A comparison gives all ones or
+ * zeros; the step towards the error is +1 or -1 on the bits of s, which count magnitudes. */
+static inline void fma_two(float *c, __m128d a, const float *b)
+{
+    const __m128d zero = _mm_setzero_pd();
+    const __m128i one = _mm_set1_epi64x(1);
+    const __m128d p = _mm_mul_pd(a, two_floats(b));
+    const __m128d d = two_floats(c);
+    const __m128d s = _mm_add_pd(p, d);
+    const __m128d t = _mm_sub_pd(s, p);
+    const __m128d e = _mm_add_pd(_mm_sub_pd(p, _mm_sub_pd(s, t)), _mm_sub_pd(d, t));
+    const __m128d finite = _mm_cmpeq_pd(_mm_sub_pd(s, s), zero);
+    const __m128d inexact = _mm_and_pd(_mm_cmpneq_pd(e, zero), finite);
+    const __m128i bits = _mm_castpd_si128(s);
+    const __m128i even = _mm_sub_epi64(_mm_and_si128(bits, one), one);
+    const __m128d down = _mm_xor_pd(_mm_cmplt_pd(e, zero), _mm_cmplt_pd(s, zero));
+    const __m128i towards = _mm_or_si128(_mm_castpd_si128(down), one);
+    const __m128i step = _mm_and_si128(_mm_and_si128(towards, even), _mm_castpd_si128(inexact));
+    const __m128d odd = _mm_castsi128_pd(_mm_add_epi64(bits, step));
+    _mm_storel_epi64((__m128i *)(void *)c, _mm_castps_si128(_mm_cvtpd_ps(odd)));
+}
+
+#endif
+
+void vm_fma_row(float *c, float a, const float *b, size_t count)
+{
+    size_t i = 0;
+#if defined(__x86_64__)
+    const __m128d wide = _mm_set1_pd((double)a);
+    for (; i + 2 <= count; i += 2) {
+        fma_two(c + i, wide, b + i);
+    }
+#endif
+    for (; i < count; i++) {
+        c[i] = vm_fma(a, b[i], c[i]);
+    }
+}
 
 float vm_sqrt(float x)
 {

@@ -72,6 +72,9 @@ static inline float vm_fma(float a, float b, float c)
     return (float)vm_double_of(bits);
 }
 
+/* c[i] = fma(a, b[i], c[i]), emulated, without branches so that two fit in a register. */
+void vm_fma_row(float *c, float a, const float *b, size_t count);
+
 float vm_sqrt(float x);
 float vm_exp(float x); /* N3 */
 float vm_log(float x);

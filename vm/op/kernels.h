@@ -36,7 +36,7 @@ struct vm_matrix {
 enum {
     VM_WIDTH = 16, /* ewise counts are multiples; the lanes of RSUM16 */
     /* Floats of scratch a matmul may use: packed panels of A and B. */
-    VM_PACK_K = 256,
+    VM_PACK_K = 512,
     VM_PACK_ROWS = 252, /* a multiple of the register tiles: 6, 12 */
     VM_PACK_COLS = 1024,
     VM_PACK_FLOATS = VM_PACK_K * (VM_PACK_ROWS + VM_PACK_COLS) + 1024,
@@ -46,6 +46,9 @@ struct vm_kernels {
     /* One EWISE instruction over count elements (not CONST, ROWIDX, COLIDX) of x[0], x[1], x[2].
      * Operands and out are VM_ALIGN-aligned and may be equal; not otherwise overlapping. */
     void (*ewise)(uint8_t op, uint32_t *out, const uint32_t *const x[3], size_t count);
+    /* out = value; out[i] = (float)(from + i), from + count <= 2^26.  Any count, 4-aligned. */
+    void (*fill)(uint32_t *out, uint32_t value, size_t count);
+    void (*iota)(float *out, uint32_t from, size_t count);
     /* out = canonical x, any count and alignment; may be in place. */
     void (*canon)(float *out, const float *x, size_t count);
     void (*matmul)(const struct vm_matmul *m, float *scratch);

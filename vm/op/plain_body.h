@@ -1,19 +1,12 @@
 #ifndef VM_OP_PLAIN_BODY_H
 #define VM_OP_PLAIN_BODY_H
 
-/* The specification of the kernels, included by plain.c (emulated fma) and fma.c (the fma
- * instruction).  The includer defines KERNELS (the table's name), TARGET (function
- * attribute) and FMA(a, b, c).  Read this to know what an operator means. */
-
-#include <string.h>
+/* The specification of the kernels: read this to know what an operator means.  Included by
+ * plain.c (emulated fma) and fma.c (the instruction), which define KERNELS (the table's name),
+ * TARGET (function attribute), FMA(a, b, c), and FMA_ROW(c, a, b, count) for a row of them. */
 
 #include "vm/num/num.h"
 #include "vm/op/kernels.h"
-
-static float truth(bool condition)
-{
-    return condition ? 1.0F : 0.0F;
-}
 
 TARGET static void ewise_arithmetic(uint8_t op, float *out, const float *a, const float *b,
                                     size_t count)
@@ -39,13 +32,13 @@ TARGET static void ewise_arithmetic(uint8_t op, float *out, const float *a, cons
             out[i] = a[i] < b[i] ? a[i] : b[i];
             break;
         case VM_E_GT:
-            out[i] = truth(a[i] > b[i]);
+            out[i] = (float)(a[i] > b[i]);
             break;
         case VM_E_GE:
-            out[i] = truth(a[i] >= b[i]);
+            out[i] = (float)(a[i] >= b[i]);
             break;
         default:
-            out[i] = truth(a[i] == b[i]);
+            out[i] = (float)(a[i] == b[i]);
             break;
         }
     }
@@ -127,6 +120,20 @@ TARGET static void ewise(uint8_t op, uint32_t *out, const uint32_t *const x[3], 
     }
 }
 
+static void fill(uint32_t *out, uint32_t value, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        out[i] = value;
+    }
+}
+
+static void iota(float *out, uint32_t from, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        out[i] = (float)(from + (uint32_t)i);
+    }
+}
+
 TARGET static void canon(float *out, const float *x, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -134,28 +141,36 @@ TARGET static void canon(float *out, const float *x, size_t count)
     }
 }
 
-/* N6 for one row.  The accumulators live in C: storing a float loses nothing. */
-TARGET static void chain(const struct vm_matmul *m, size_t i)
+enum { PIECE = 256 };
+
+/* N6 for one row.  The accumulators live in C: storing a float loses nothing.  A column of B is
+ * collected first if B is transposed. */
+TARGET static void chain(const struct vm_matmul *m, size_t i, size_t from)
 {
-    float *c = m->c + i * m->c_row;
-    for (size_t j = 0; j < m->cols; j++) {
+    float *c = m->c + i * m->c_row + from;
+    const size_t count = m->cols - from < PIECE ? m->cols - from : PIECE;
+    for (size_t j = 0; j < count; j++) {
         c[j] = 0.0F;
     }
     for (size_t k = 0; k < m->inner; k++) {
         const float a = m->a[i * m->a_row + k * m->a_col];
-        const float *b = m->b + k * m->b_row;
-        for (size_t j = 0; j < m->cols; j++) {
-            c[j] = FMA(a, b[j * m->b_col], c[j]);
+        const float *b = m->b + k * m->b_row + from * m->b_col;
+        float column[PIECE];
+        for (size_t j = 0; m->b_col != 1 && j < count; j++) {
+            column[j] = b[j * m->b_col];
         }
+        FMA_ROW(c, a, m->b_col != 1 ? column : b, count);
     }
-    canon(c, c, m->cols);
+    canon(c, c, count);
 }
 
 static void matmul(const struct vm_matmul *m, float *scratch)
 {
     scratch[0] = 0.0F; /* the panels of the fast kernels; not needed here */
     for (size_t i = 0; i < m->rows; i++) {
-        chain(m, i);
+        for (size_t from = 0; from < m->cols; from += PIECE) {
+            chain(m, i, from);
+        }
     }
 }
 
@@ -220,6 +235,8 @@ TARGET static void colsum(const struct vm_matrix *x, float *out)
 }
 
 const struct vm_kernels KERNELS = {.ewise = ewise,
+                                   .fill = fill,
+                                   .iota = iota,
                                    .canon = canon,
                                    .matmul = matmul,
                                    .rowsum = rowsum,

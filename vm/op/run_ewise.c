@@ -18,14 +18,8 @@ struct chunk {
     size_t count;
     const uint32_t *reg[VM_CODE_REGISTERS]; /* where a register's value lies now */
     uint32_t (*memory)[CHUNK];
+    uint16_t fixed; /* registers that hold one value throughout: bit i = register i */
 };
-
-static void fill(uint32_t *out, uint32_t value, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        out[i] = value;
-    }
-}
 
 /* x[j] for every element, rows wrapping round. */
 static void load_row(const struct chunk *c, const uint32_t *x, size_t period, uint32_t *out)
@@ -52,7 +46,7 @@ static void load_column(const struct chunk *c, const uint32_t *x, uint32_t *out)
         const size_t left = c->count - i;
         const size_t run = cols - j < left ? cols - j : left;
         const uint32_t value = x != NULL ? x[row] : vm_bits((float)(row % c->shape.rows));
-        fill(out + i, value, run);
+        c->frame->kernels->fill(out + i, value, run);
         i += run;
         j = 0;
         row++;
@@ -63,9 +57,13 @@ static void load_colidx(const struct chunk *c, uint32_t *out)
 {
     const size_t cols = c->shape.cols;
     size_t j = c->from % cols;
-    for (size_t i = 0; i < c->count; i++) {
-        out[i] = vm_bits((float)j);
-        j = j + 1 == cols ? 0 : j + 1;
+    size_t i = 0;
+    while (i < c->count) {
+        const size_t left = c->count - i;
+        const size_t run = cols - j < left ? cols - j : left;
+        c->frame->kernels->iota((float *)(void *)(out + i), (uint32_t)j, run);
+        i += run;
+        j = 0;
     }
 }
 
@@ -96,7 +94,7 @@ static void load_input(struct chunk *c, int i)
         load_column(c, x, c->memory[i]);
         break;
     case VM_SCALAR:
-        fill(c->memory[i], x[0], CHUNK);
+        c->frame->kernels->fill(c->memory[i], x[0], CHUNK);
         break;
     default:
         load_row(c, x, (size_t)c->shape.rows * c->shape.cols, c->memory[i]);
@@ -104,12 +102,39 @@ static void load_input(struct chunk *c, int i)
     }
 }
 
+/* A scalar input or a constant whose register nothing else writes is filled once, not in every
+ * chunk. */
+static void fill_fixed(struct chunk *c)
+{
+    const struct vm_op *op = c->frame->op;
+    int writes[VM_CODE_REGISTERS] = {0};
+    for (int i = 0; i < c->code->count; i++) {
+        writes[c->code->instructions[i].dst]++;
+    }
+    for (int i = 0; i < op->in_count; i++) {
+        if (c->code->kinds[i] == VM_SCALAR && writes[i] == 0) {
+            c->frame->kernels->fill(c->memory[i], *(const uint32_t *)c->frame->x[i], CHUNK);
+            c->fixed |= (uint16_t)(1u << i);
+        }
+    }
+    for (int i = 0; i < c->code->count; i++) {
+        const struct vm_instruction *in = &c->code->instructions[i];
+        if (in->op == VM_E_CONST && in->dst >= op->in_count && writes[in->dst] == 1) {
+            c->frame->kernels->fill(c->memory[in->dst], c->code->consts[in->b + 16 * in->c], CHUNK);
+            c->fixed |= (uint16_t)(1u << in->dst);
+        }
+    }
+}
+
 static void run_instruction(struct chunk *c, const struct vm_instruction *in)
 {
     uint32_t *out = c->memory[in->dst];
+    if ((c->fixed >> in->dst & 1) != 0) {
+        return;
+    }
     switch (in->op) {
     case VM_E_CONST:
-        fill(out, c->code->consts[in->b + 16 * in->c], CHUNK);
+        c->frame->kernels->fill(out, c->code->consts[in->b + 16 * in->c], CHUNK);
         break;
     case VM_E_ROWIDX:
         load_column(c, NULL, out);
@@ -140,6 +165,22 @@ static void store_outputs(const struct chunk *c)
     }
 }
 
+static void run_chunk(struct chunk *c)
+{
+    for (int i = 0; i < VM_CODE_REGISTERS; i++) {
+        c->reg[i] = c->memory[i];
+    }
+    for (int i = 0; i < c->frame->op->in_count; i++) {
+        if ((c->fixed >> i & 1) == 0) {
+            load_input(c, i);
+        }
+    }
+    for (int i = 0; i < c->code->count; i++) {
+        run_instruction(c, &c->code->instructions[i]);
+    }
+    store_outputs(c);
+}
+
 enum vm_trap vm_run_ewise(const struct vm_frame *frame)
 {
     uint32_t memory[VM_CODE_REGISTERS][CHUNK] __attribute__((aligned(VM_ALIGN)));
@@ -151,19 +192,11 @@ enum vm_trap vm_run_ewise(const struct vm_frame *frame)
     const struct vm_share share = vm_share_of(frame, vm_tensor_elements(frame->out[0]), CHUNK);
     struct chunk c = {
         .frame = frame, .code = &code, .shape = vm_tensor_shape(frame->out[0]), .memory = memory};
+    fill_fixed(&c);
     for (c.from = share.from; c.from < share.to; c.from += CHUNK) {
         const size_t left = share.to - c.from;
         c.count = left < CHUNK ? left : CHUNK;
-        for (int i = 0; i < VM_CODE_REGISTERS; i++) {
-            c.reg[i] = memory[i];
-        }
-        for (int i = 0; i < frame->op->in_count; i++) {
-            load_input(&c, i);
-        }
-        for (int i = 0; i < code.count; i++) {
-            run_instruction(&c, &code.instructions[i]);
-        }
-        store_outputs(&c);
+        run_chunk(&c);
     }
     return VM_TRAP_NONE;
 }

@@ -37,6 +37,9 @@ typedef __m256i vi;
 
 #define VI_LOAD(p)        _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define VI_STORE(p, x)    _mm256_storeu_si256((__m256i *)(void *)(p), x)
+#define VI_ALL(x)         _mm256_set1_epi32((int)(x))
+#define VI_ADD(a, b)      _mm256_add_epi32(a, b)
+#define VI_LANES          _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)
 #define VI_TO_F(x)        _mm256_cvtepi32_ps(x)
 #define VI_SHIFT_RIGHT(x) _mm256_srli_epi32(x, 8)
 #define VF_BITS(x)        _mm256_castps_si256(x)

@@ -38,6 +38,9 @@ typedef __m512i vi;
 
 #define VI_LOAD(p)        _mm512_loadu_si512(p)
 #define VI_STORE(p, x)    _mm512_storeu_si512(p, x)
+#define VI_ALL(x)         _mm512_set1_epi32((int)(x))
+#define VI_ADD(a, b)      _mm512_add_epi32(a, b)
+#define VI_LANES          _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 #define VI_TO_F(x)        _mm512_cvtepi32_ps(x)
 #define VI_SHIFT_RIGHT(x) _mm512_srli_epi32(x, 8)
 #define VF_BITS(x)        _mm512_castps_si512(x)

@@ -199,6 +199,30 @@ static void ewise(uint8_t op, uint32_t *out, const uint32_t *const in[3], size_t
     }
 }
 
+TARGET static void fill(uint32_t *out, uint32_t value, size_t count)
+{
+    const vf x = VF_OF_BITS(VI_ALL(value));
+    float *y = (float *)(void *)out;
+    size_t i = 0;
+    for (; i + WIDTH <= count; i += WIDTH) {
+        VF_STORE(y + i, x);
+    }
+    for (; i < count; i++) {
+        out[i] = value;
+    }
+}
+
+TARGET static void iota(float *out, uint32_t from, size_t count)
+{
+    size_t i = 0;
+    for (; i + WIDTH <= count; i += WIDTH) {
+        VF_STORE(out + i, VI_TO_F(VI_ADD(VI_ALL(from + (uint32_t)i), VI_LANES)));
+    }
+    for (; i < count; i++) {
+        out[i] = (float)(from + (uint32_t)i);
+    }
+}
+
 TARGET static void canon(float *out, const float *x, size_t count)
 {
     size_t i = 0;

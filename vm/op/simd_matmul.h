@@ -12,8 +12,9 @@
 #include "vm/op/simd_tile.h"
 
 enum {
-    DIRECT_ROWS_MAX = 96,  /* fewer rows: reading B in place is cheaper than packing it */
-    DIRECT_COLS_MAX = 512, /* and A */
+    DIRECT_ROWS_MAX = 96,    /* fewer rows: reading B in place is cheaper than packing it */
+    DIRECT_COLS_MAX = 512,   /* and A, row by row */
+    DIRECT_COLS_MAX_TA = 64, /* and A transposed, whose rows of the tile share few cache sets */
 };
 
 /* One block: rows x cols of C over `inner` values of k, all panels at hand. */
@@ -104,6 +105,15 @@ TARGET static void tile_partial(struct tile *t, unsigned rows, size_t cols)
     }
 }
 
+/* The accumulators of the tile below the current one, ahead of time. */
+TARGET static inline void prefetch_tile(const float *c, size_t c_row, size_t rows)
+{
+    for (size_t i = 0; i < rows; i++) {
+        _mm_prefetch((const char *)(c + i * c_row), _MM_HINT_T0);
+        _mm_prefetch((const char *)(c + i * c_row + WIDTH), _MM_HINT_T0);
+    }
+}
+
 TARGET static void panel_run(const struct block *block, size_t j)
 {
     const struct vm_matmul *m = block->m;
@@ -126,6 +136,9 @@ TARGET static void panel_run(const struct block *block, size_t j)
             .first = block->k == 0,
             .last = block->k + block->inner == m->inner,
         };
+        if (i + rows < block->rows) {
+            prefetch_tile(t.c + rows * t.c_row, t.c_row, at_most(height, block->rows - i - rows));
+        }
         if (cols < width) {
             tile_partial(&t, (unsigned)rows, cols);
         } else {
@@ -159,7 +172,8 @@ TARGET static void matmul(const struct vm_matmul *m, float *scratch)
 {
     struct block block = {.m = m, .b = scratch};
     block.pack_b = m->b_col != 1 || m->rows > DIRECT_ROWS_MAX;
-    block.a = m->cols > DIRECT_COLS_MAX ? scratch + (size_t)VM_PACK_K * VM_PACK_COLS : NULL;
+    const size_t direct_cols_max = m->a_col == 1 ? DIRECT_COLS_MAX : DIRECT_COLS_MAX_TA;
+    block.a = m->cols > direct_cols_max ? scratch + (size_t)VM_PACK_K * VM_PACK_COLS : NULL;
     for (block.col = 0; block.col < m->cols; block.col += VM_PACK_COLS) {
         block.cols = at_most(VM_PACK_COLS, m->cols - block.col);
         for (block.k = 0; block.k < m->inner; block.k += VM_PACK_K) {
@@ -170,6 +184,8 @@ TARGET static void matmul(const struct vm_matmul *m, float *scratch)
 }
 
 const struct vm_kernels KERNELS = {.ewise = ewise,
+                                   .fill = fill,
+                                   .iota = iota,
                                    .canon = canon,
                                    .matmul = matmul,
                                    .rowsum = rowsum,

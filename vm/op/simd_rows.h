@@ -11,16 +11,14 @@ enum {
     STRIP = 2 * WIDTH,        /* columns that COLSUM carries at a time */
 };
 
-/* The last cols % 16 columns go to the first lanes, in scalars: padding would be harmless for
- * sums (L3) but not for fma (L2). */
-static float fold_rest(float lanes[VM_WIDTH])
+/* N7: halves added to halves, down to one.  The last cols % 16 columns were added to their lanes
+ * in scalars before: padding would be harmless for sums (L3) but not for fma (L2). */
+TARGET static inline float fold(const float lanes[VM_WIDTH])
 {
-    for (size_t s = VM_WIDTH / 2; s > 0; s /= 2) {
-        for (size_t l = 0; l < s; l++) {
-            lanes[l] = lanes[l] + lanes[l + s];
-        }
-    }
-    return vm_canon(lanes[0]);
+    const __m256 a = _mm256_add_ps(_mm256_loadu_ps(lanes), _mm256_loadu_ps(lanes + 8));
+    const __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    const __m128 c = _mm_add_ps(b, _mm_movehl_ps(b, b));
+    return vm_canon(_mm_cvtss_f32(_mm_add_ss(c, _mm_movehdup_ps(c))));
 }
 
 /* One row of RSUM16: the lanes before folding. */
@@ -49,7 +47,7 @@ TARGET static void rowsum(const struct vm_matrix *m, float *out)
     for (size_t i = 0; i < m->rows; i++) {
         float lanes[VM_WIDTH];
         sum_lanes(m->x + i * m->stride, m->cols, lanes);
-        out[i] = fold_rest(lanes);
+        out[i] = fold(lanes);
     }
 }
 
@@ -81,7 +79,7 @@ TARGET static void rowdot(const struct vm_matrix *m, const float *y, float *out)
     for (size_t i = 0; i < m->rows; i++) {
         float lanes[VM_WIDTH];
         dot_lanes(m->x + i * m->stride, y + i * m->stride, m->cols, lanes);
-        out[i] = fold_rest(lanes);
+        out[i] = fold(lanes);
     }
 }
 

@@ -172,15 +172,30 @@ TARGET static void pack_across(const struct lines *in, float *out, size_t width)
     }
 }
 
+/* Lines side by side in memory: a run of `count` floats per k.  Whole vectors are copied; what
+ * they write beyond the run is overwritten by the next k, what they read beyond it is the row
+ * that follows, so the last row is copied exactly. */
+TARGET static void pack_along(const struct lines *in, float *out, size_t width)
+{
+    const size_t rounded = (in->count + WIDTH - 1) / WIDTH * WIDTH;
+    const size_t whole = in->step >= rounded && width >= in->count ? in->inner - 1 : 0;
+    for (size_t k = 0; k < whole; k++) {
+        for (size_t l = 0; l < in->count; l += WIDTH) {
+            VF_STORE(out + k * width + l, VF_LOAD(in->x + k * in->step + l));
+        }
+    }
+    for (size_t k = whole; k < in->inner; k++) {
+        memcpy(out + k * width, in->x + k * in->step, in->count * sizeof(float));
+    }
+}
+
 /* Groups of `width` floats, one per k: the lines, then zeros. */
 TARGET static void pack(const struct lines *in, float *out, size_t width)
 {
     if (in->step == 1) {
         pack_across(in, out, width);
     } else {
-        for (size_t k = 0; k < in->inner; k++) {
-            memcpy(out + k * width, in->x + k * in->step, in->count * sizeof(float));
-        }
+        pack_along(in, out, width);
     }
     for (size_t k = 0; in->count < width && k < in->inner; k++) {
         for (size_t l = in->count; l < width; l++) {

@@ -259,6 +259,28 @@ static void test_rowmax_zeros(void **state)
     }
 }
 
+static void test_fill_iota(void **state)
+{
+    (void)state;
+    for (size_t count = 0; count < 50; count++) {
+        for (int k = -1; k < kind_count; k++) {
+            const struct vm_kernels *kernels = k < 0 ? &vm_kernels_plain : vm_kernels(kinds[k]);
+            uint32_t *out = (uint32_t *)(void *)buffers[4];
+            kernels->fill(out, 7, 64);
+            kernels->fill(out + 1, 9, count);
+            for (size_t i = 0; i < 64; i++) {
+                assert_int_equal(out[i], i > 0 && i <= count ? 9 : 7);
+            }
+            const uint32_t from = (1u << 26) - 50; /* where not every number is a float */
+            kernels->iota(buffers[4] + 1, from, count);
+            for (size_t i = 0; i < count; i++) {
+                assert_true(buffers[4][1 + i] == (float)(from + (uint32_t)i));
+            }
+            assert_int_equal(out[count + 1], 7);
+        }
+    }
+}
+
 /* Known answers of training.md 3.19. */
 static void test_known(void **state)
 {
@@ -297,7 +319,7 @@ int main(void)
         cmocka_unit_test(test_ewise),        cmocka_unit_test(test_functions),
         cmocka_unit_test(test_matmul),       cmocka_unit_test(test_minus_zero),
         cmocka_unit_test(test_known),        cmocka_unit_test(test_rows_and_columns),
-        cmocka_unit_test(test_rowmax_zeros),
+        cmocka_unit_test(test_rowmax_zeros), cmocka_unit_test(test_fill_iota),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

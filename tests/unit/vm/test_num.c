@@ -130,6 +130,36 @@ static void test_fma_hardware(void **state)
 }
 #endif
 
+/* The row form is the scalar form, whatever meets whatever. */
+static void test_fma_row(void **state)
+{
+    (void)state;
+    static const uint32_t edges[] = {0,          0x80000000, 0x3f800000, 0xbf800000, 0x7f800000,
+                                     0xff800000, 0x7fc00000, 0x00000001, 0x80000001, 0x007fffff,
+                                     0x00800000, 0x7f7fffff, 0xff7fffff, 0x33800000, 0x0da24260};
+    enum { EDGES = sizeof edges / sizeof edges[0], COUNT = EDGES * EDGES + 3 };
+    uint64_t seed = 3;
+    for (int round = 0; round < 2000; round++) {
+        float b[COUNT];
+        float c[COUNT];
+        float want[COUNT];
+        const uint32_t r = (uint32_t)random_next(&seed);
+        const float a = vm_float(round < EDGES ? edges[round] : r);
+        for (size_t i = 0; i < COUNT; i++) {
+            const uint64_t bits = random_next(&seed);
+            const uint32_t near = 0x3F000000u ^ ((uint32_t)bits & 0x80FFFFFFu);
+            b[i] = vm_float(round < EDGES ? edges[i % EDGES] : near);
+            c[i] = vm_float(round < EDGES ? edges[i / EDGES % EDGES]
+                                          : r ^ ((uint32_t)(bits >> 32) & 0x83FFFFFFu));
+            want[i] = vm_canon(vm_fma(a, b[i], c[i]));
+        }
+        vm_fma_row(c, a, b, COUNT);
+        for (size_t i = 0; i < COUNT; i++) {
+            assert_int_equal(vm_bits(vm_canon(c[i])), vm_bits(want[i]));
+        }
+    }
+}
+
 static void test_conversions(void **state)
 {
     (void)state;
@@ -200,8 +230,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exp),          cmocka_unit_test(test_log),
         cmocka_unit_test(test_tanh),         cmocka_unit_test(test_fma_edges),
-        cmocka_unit_test(test_fma_hardware), cmocka_unit_test(test_conversions),
-        cmocka_unit_test(test_philox),       cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_fma_hardware), cmocka_unit_test(test_fma_row),
+        cmocka_unit_test(test_conversions),  cmocka_unit_test(test_philox),
+        cmocka_unit_test(test_environment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
