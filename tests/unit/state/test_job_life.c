@@ -22,6 +22,21 @@ static void check_bonds(const struct test_chain *chain, uint64_t locked)
     }
 }
 
+/* P13: who is in the result goes on from the inner state that it revealed. */
+static void check_own_state(const struct test_chain *chain, const struct job_ids *ids,
+                            uint32_t index)
+{
+    for (uint32_t rank = 0; rank < JOB_WORKERS; rank++) {
+        struct segment segment;
+        const struct key key = key_segment(&ids->job, index, rank);
+        const struct lease lease = job_lease_of(chain, ids, rank);
+        chain_read(chain, &key, &record_segment, &segment);
+        assert_int_equal(segment.state, SEGMENT_ACCEPTED);
+        assert_true(hash_equal(&lease.inner_root, &segment.inner_root));
+        assert_true(hash_equal(&lease.counters_root, &segment.counters_root));
+    }
+}
+
 static void a_job_runs_from_genesis_to_pay(void **state)
 {
     (void)state;
@@ -54,6 +69,7 @@ static void a_job_runs_from_genesis_to_pay(void **state)
         job_vote(chain, &ids);
         assert_int_equal(job_round(chain, &ids, index).phase, ROUND_CLOSED);
         assert_int_equal(job_process(chain, &ids).rounds_closed, index + 1);
+        check_own_state(chain, &ids, index);
         check_bonds(chain, bond);
     }
     assert_int_equal(job_process(chain, &ids).state, PROCESS_DRAINING);

@@ -65,6 +65,7 @@ static void the_beacon_is_drawn_after_finality(void **state)
     chain->final_height = x;
     chain_block(chain, 1); /* y carries F for x */
     assert_int_equal(job_round(chain, &ids, 0).phase, ROUND_WAIT_BEACON);
+    assert_int_equal(job_round(chain, &ids, 0).drawn_height, chain->height + 1);
     chain->final_height = 0;
     chain_block(chain, 1); /* y + 1 */
     const struct round round = job_round(chain, &ids, 0);
