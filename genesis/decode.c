@@ -146,7 +146,7 @@ static const char *validator_fault(const struct genesis *g)
     return NULL;
 }
 
-static const char *params_fault(const struct params *p)
+static const char *timing_fault(const struct params *p)
 {
     const bool consensus = p->delta_0_ms >= 1 && p->delta_0_ms <= p->delta_max_ms &&
                            p->delta_max_ms <= 600000 && p->c_max_ms >= 1 && p->c_max_ms <= 600000 &&
@@ -154,16 +154,7 @@ static const char *params_fault(const struct params *p)
     if (!consensus) {
         return "params: delta_0_ms <= delta_max_ms, c_max_ms, drift_max_ms: 1 to 600000";
     }
-    if (p->deadline_grid_ms < 1 || p->quota_window_ms < 1 || p->planner_interval_ms < 1) {
-        return "params: deadline_grid_ms, quota_window_ms and planner_interval_ms are at least 1";
-    }
-    if (p->workers_max > PLAN_MEMBER_MAX) {
-        return "params: workers_max is above what a plan holds";
-    }
-    if (p->take_rate_ppm != 0) {
-        return "params: take_rate_ppm must be 0";
-    }
-    return NULL;
+    return params_fault(p);
 }
 
 static const char *decode(struct genesis *g)
@@ -194,7 +185,7 @@ static const char *decode(struct genesis *g)
         return "name: empty";
     }
     crypto_digest(TAG_VALIDATOR_SET, set, &g->set_hash);
-    const char *fault = params_fault(&g->state.params);
+    const char *fault = timing_fault(&g->state.params);
     fault = fault != NULL ? fault : validator_fault(g);
     return fault != NULL ? fault : account_fault(g);
 }

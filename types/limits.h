@@ -78,6 +78,8 @@ enum {
 
     /* Market and training. */
     ORG_COUNT_MAX = 128,
+    OFFER_OPEN_MAX = 4096,   /* open at once: the planner sorts them all */
+    QUEUE_MAX = 4096,        /* waiting requests: likewise */
     ORG_POLICY_MAX = 32,     /* organisations an offer may name */
     NODE_DEVICE_MAX = 16,    /* market.md 4.2 */
     REGION_MAX = 16,         /* regions a data set may name */

@@ -8,8 +8,6 @@
  * found becomes a plan at once; what is not is skipped until an input changes (X5). */
 
 enum {
-    PLANNER_OFFERS_MAX = 4096,
-    PLANNER_QUEUE_MAX = 4096,
     PLANNER_REQUESTS_MAX = 1024, /* each may log an event */
 };
 
@@ -30,9 +28,9 @@ struct waiting {
 };
 
 struct planner_scratch {
-    struct candidate candidates[PLANNER_OFFERS_MAX];
+    struct candidate candidates[OFFER_OPEN_MAX];
     uint32_t candidate_count;
-    struct waiting queue[PLANNER_QUEUE_MAX];
+    struct waiting queue[QUEUE_MAX];
     uint32_t queue_count;
     struct choice choices[PLAN_MEMBER_MAX];
     uint32_t chosen[PLAN_MEMBER_MAX]; /* indexes of candidates */
@@ -150,7 +148,8 @@ static void load_candidates(struct execution *x)
 {
     struct planner_scratch *scratch = x->planner;
     uint32_t count = collection_count(x->buffer, COLLECTION_OPEN_OFFERS, owner_none());
-    count = count < PLANNER_OFFERS_MAX ? count : PLANNER_OFFERS_MAX;
+    /* Leases that end may open more than offers_max; the rest moves up as offers are taken. */
+    count = count < OFFER_OPEN_MAX ? count : OFFER_OPEN_MAX;
     for (uint32_t i = 0; i < count; i++) {
         struct candidate *candidate = &scratch->candidates[i];
         struct offer offer;
@@ -176,7 +175,7 @@ static void load_queue(struct execution *x)
 {
     struct planner_scratch *scratch = x->planner;
     uint32_t count = collection_count(x->buffer, COLLECTION_QUEUE, owner_none());
-    count = count < PLANNER_QUEUE_MAX ? count : PLANNER_QUEUE_MAX;
+    count = count < QUEUE_MAX ? count : QUEUE_MAX; /* plans that fail queue again */
     for (uint32_t i = 0; i < count; i++) {
         const struct hash id = collection_get(x->buffer, COLLECTION_QUEUE, owner_none(), i);
         struct request request;

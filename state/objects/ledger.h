@@ -69,6 +69,10 @@ struct params {
     uint64_t take_rate_ppm; /* 0: not acted on */
 };
 
+/* What is wrong with them: "params: ..." naming the field and what it may be; NULL when a
+ * ledger can live by them. */
+const char *params_fault(const struct params *params);
+
 struct chain {
     uint32_t version;
     struct hash chain_id;

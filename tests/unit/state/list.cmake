@@ -3,6 +3,6 @@ foreach(name job_life admission market_rules request_rules plans rounds ledger s
   unit_test(test_${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c ${chain_support} NEEDS state)
 endforeach()
 unit_test(test_state_objects ${CMAKE_CURRENT_LIST_DIR}/test_state_objects.c
-  ${PROJECT_SOURCE_DIR}/tests/support/text.c NEEDS state)
+  ${PROJECT_SOURCE_DIR}/tests/support/text.c ${chain_support} NEEDS state)
 add_test(NAME tidy.state_vectors COMMAND python3 ${PROJECT_SOURCE_DIR}/tools/state_vectors.py)
 add_test(NAME tidy.state_tables COMMAND python3 ${PROJECT_SOURCE_DIR}/tools/state_tables.py --check)

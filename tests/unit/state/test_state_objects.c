@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "state/objects/objects.h"
+#include "tests/support/chain.h"
 #include "tests/support/text.h"
 #include "types/codes.h"
 #include "types/tx.h"
@@ -323,6 +324,41 @@ static void every_type_has_a_body(void **state)
     }
 }
 
+static void parameters_keep_a_ledger_going(void **state)
+{
+    (void)state;
+    const struct params good = chain_params();
+    assert_null(params_fault(&good));
+    struct {
+        size_t offset;
+        uint64_t value;
+    } cases[] = {
+        {offsetof(struct params, deadline_grid_ms), 0},
+        {offsetof(struct params, quota_window_ms), 0},
+        {offsetof(struct params, planner_interval_ms), 0},
+        {offsetof(struct params, expiries_max), 0},
+        {offsetof(struct params, planner_steps_max), 0},
+        {offsetof(struct params, planner_requests_max), 0},
+        {offsetof(struct params, planner_attempts_max), 0},
+        {offsetof(struct params, workers_max), PLAN_MEMBER_MAX + 1},
+        {offsetof(struct params, offers_max), OFFER_OPEN_MAX + 1},
+        {offsetof(struct params, queue_max), QUEUE_MAX + 1},
+        {offsetof(struct params, audit_p_ppm), 1000001},
+        {offsetof(struct params, bond_burnt_ppm), 1000001},
+        {offsetof(struct params, challenge_bond_ppm), 1000001},
+        {offsetof(struct params, reference_price_per_tmac), SUPPLY_MAX + 1},
+        {offsetof(struct params, bond_floor_per_tmac), SUPPLY_MAX + 1},
+        {offsetof(struct params, take_rate_ppm), 1},
+        {offsetof(struct params, certification_window_ms), UINT64_MAX},
+        {offsetof(struct params, round_ms_max), UINT64_MAX},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct params bad = good;
+        memcpy((uint8_t *)&bad + cases[i].offset, &cases[i].value, sizeof(cases[i].value));
+        assert_non_null(params_fault(&bad));
+    }
+}
+
 /* Codes and events: numbers are unique (the compiler checks the switch), names are found. */
 static void codes_have_names_and_texts(void **state)
 {
@@ -342,6 +378,7 @@ int main(void)
         cmocka_unit_test(the_bytes_are_those_of_the_vectors),
         cmocka_unit_test(a_key_names_its_record),
         cmocka_unit_test(every_type_has_a_body),
+        cmocka_unit_test(parameters_keep_a_ledger_going),
         cmocka_unit_test(codes_have_names_and_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
