@@ -1,0 +1,44 @@
+#ifndef TESTS_SIM_CHECK_H
+#define TESTS_SIM_CHECK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "types/vote.h"
+
+/* What must hold in every run.  Written apart from the core: it sees signatures as they are
+ * released and blocks as they become final, does its own arithmetic, and knows no rule. */
+
+enum { CHECK_NODES_MAX = 7, CHECK_DETAIL_MAX = 200 };
+
+struct check;
+
+/* quorum is recomputed here from n by definition: two quorums share an honest validator and
+ * the honest alone form one. */
+struct check *check_new(uint32_t n, uint32_t liar); /* liar >= n: none */
+void check_free(struct check *check);
+
+/* A signature was released by validator (honest or not). */
+void check_signed(struct check *check, const struct vote *vote);
+
+/* A node committed its block of this height. */
+struct check_final {
+    uint32_t node;
+    uint64_t height;
+    struct hash block_id;
+    struct hash root; /* the state after it */
+    const uint64_t *txs;
+    uint32_t tx_count;
+};
+void check_final(struct check *check, const struct check_final *final);
+
+/* A queue that must stay below a bound. */
+void check_bound(struct check *check, const char *what, uint64_t value, uint64_t bound);
+void check_fail(struct check *check, const char *class, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* NULL while all is well; else "correctness", "liveness" or "crash", and the first reason. */
+const char *check_class(const struct check *check);
+const char *check_detail(const struct check *check);
+
+#endif /* TESTS_SIM_CHECK_H */

@@ -1,0 +1,11 @@
+# The simulator: `sim --seed N --trace` shows one run, `sim --from 1 --count 400` many.
+file(GLOB sim_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.c)
+add_executable(sim ${sim_sources})
+target_link_libraries(sim PRIVATE consensus store crypto wire)
+if(NOT FUZZ)
+  add_test(NAME sim.quick COMMAND sim --from 1 --count 60)
+  add_test(NAME sim.twice COMMAND sim --from 1000 --count 10 --twice)
+  add_test(NAME sim.seeds COMMAND sim --from 1 --count 400)
+  set_tests_properties(sim.quick sim.twice PROPERTIES LABELS sim TIMEOUT 300)
+  set_tests_properties(sim.seeds PROPERTIES LABELS "sim;long" TIMEOUT 900)
+endif()

@@ -1,0 +1,434 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/sim.h"
+#include "wire/wire.h"
+
+/* One honest node: what the real driver does around the core. */
+
+static void restore_proposal(struct sim_world *world, struct sim_node *node, struct bytes payload)
+{
+    struct wire_proposal message;
+    uint8_t rest[HASH_SIZE];
+    if (!wire_decode_proposal(payload, &message)) {
+        check_fail(world->check, "correctness", "node %u: journal holds no proposal", node->index);
+        return;
+    }
+    struct hash rest_digest;
+    struct hash hash;
+    struct crypto_sha256 state;
+    crypto_digest(TAG_PROPOSAL_REST, message.rest_bytes, &rest_digest);
+    memcpy(rest, rest_digest.bytes, HASH_SIZE);
+    crypto_digest_init(&state, TAG_PROPOSAL);
+    crypto_sha256_update(&state, message.light_bytes);
+    crypto_sha256_update(&state, bytes_of(rest, sizeof(rest)));
+    crypto_sha256_final(&state, &hash);
+    const struct sim_block *block = block_find(world, &hash);
+    ASSERT(block != NULL);
+    if (block->proposal.light.height > node->height && !pool_add(node, block)) {
+        check_bound(world->check, "pool after restart", SIM_POOL_MAX + 1, SIM_POOL_MAX);
+    }
+    consensus_restore_proposal(node->core, &block->proposal, &hash, block->content.tx_count == 0);
+}
+
+struct restore {
+    struct sim_world *world;
+    struct sim_node *node;
+};
+
+static void restore_record(void *context, const struct journal_record *record)
+{
+    const struct restore *restore = context;
+    struct sim_node *node = restore->node;
+    struct certificate certificate;
+    struct hash hash;
+    switch (record->type) {
+    case JOURNAL_PROPOSAL:
+        restore_proposal(restore->world, node, record->payload);
+        return;
+    case JOURNAL_CERTIFICATE:
+        if (wire_decode_certificate(record->payload, &certificate)) {
+            consensus_restore_certificate(node->core, &certificate);
+        }
+        return;
+    case JOURNAL_CERTIFIED:
+        ASSERT(record->payload.size == HASH_SIZE);
+        memcpy(hash.bytes, record->payload.data, HASH_SIZE);
+        consensus_restore_certified(node->core, record->view, &hash);
+        return;
+    case JOURNAL_VOTE: {
+        ASSERT(record->payload.size == HASH_SIZE + 1);
+        struct vote vote = {.kind = (enum vote_kind)record->payload.data[0],
+                            .epoch = record->epoch,
+                            .view = record->view,
+                            .validator = node->index};
+        memcpy(vote.proposal.bytes, record->payload.data + 1, HASH_SIZE);
+        consensus_restore_vote(node->core, &vote);
+        return;
+    }
+    }
+    UNREACHABLE();
+}
+
+static void restore_signed(void *context, const struct vote *vote)
+{
+    const struct restore *restore = context;
+    struct vote own = *vote;
+    own.validator = restore->node->index;
+    consensus_restore_vote(restore->node->core, &own);
+}
+
+static void init_core(const struct sim_world *world, struct sim_node *node)
+{
+    struct consensus_config config = {.epoch = 1,
+                                      .validator_count = world->plan.n,
+                                      .self = node->index,
+                                      .delta_0_ms = 100,
+                                      .delta_max_ms = 3000,
+                                      .c_max_ms = 200,
+                                      .min_block_interval_ms = 5,
+                                      .standstill_ms = 1000};
+    if (node->height > 0) {
+        const struct sim_final *last = &node->chain[node->height - 1];
+        ASSERT(last->certificate != NULL);
+        config.anchor.view = last->block->proposal.light.view;
+        config.anchor.proposal = last->block->hash;
+        config.anchor.block_id = last->block->proposal.light.block_id;
+        config.anchor.height = node->height;
+        config.anchor.certificate = last->certificate;
+    }
+    void *mem = malloc(consensus_footprint(world->plan.n));
+    node->actions = malloc(sizeof(*node->actions));
+    ASSERT(mem != NULL && node->actions != NULL);
+    node->core = consensus_init(mem, &config);
+}
+
+void node_boot(struct sim_world *world, struct sim_node *node)
+{
+    struct error error = {0};
+    struct restore restore = {.world = world, .node = node};
+    const struct disk_port port = sim_disk_port(&node->disk);
+    const struct sign_identity identity = {.chain_id = {{1}},
+                                           .key = {{(uint8_t)(node->index + 1)}}};
+    node->incarnation++;
+    world_trace(world, node->index, "boot %u at height %llu", node->incarnation,
+                (unsigned long long)node->height);
+    init_core(world, node);
+    node->up = true;
+    if (!journal_open(&port, restore_record, &restore, &node->journal, &error) ||
+        !sign_state_open(&port, &identity, node->incarnation == 1, &node->sign_state, &error)) {
+        check_fail(world->check, "crash", "node %u does not start: %.120s", node->index,
+                   error.detail);
+        return;
+    }
+    sign_state_export(node->sign_state, restore_signed, &restore);
+    struct consensus_event start = {.kind = CONSENSUS_ON_START};
+    node_step(world, node, &start);
+    for (uint32_t i = 0; i < world->plan.n && node->up; i++) {
+        if (i != node->index && world->group[i] == world->group[node->index]) {
+            struct consensus_event up = {.kind = CONSENSUS_ON_PEER_UP, .from = i};
+            world_send(world, i, message_new(SIM_PEER_UP, node->index));
+            node_step(world, node, &up);
+        }
+    }
+}
+
+static void node_down(struct sim_node *node)
+{
+    journal_close(node->journal);
+    sign_state_close(node->sign_state);
+    free(node->core);
+    free(node->actions);
+    node->journal = NULL;
+    node->sign_state = NULL;
+    node->core = NULL;
+    node->actions = NULL;
+    node->up = false;
+    node->pool_count = 0;
+    node->open_count = 0;
+    node->tx_count = 0;
+    node->work_told = false;
+    node->timer_order = 0;
+}
+
+void node_crash(struct sim_world *world, struct sim_node *node)
+{
+    world_trace(world, node->index, "CRASH");
+    node_down(node);
+    sim_disk_crash(&node->disk, &world->random);
+    const struct sim_event boot = {.kind = SIM_BOOT, .node = node->index};
+    world_push(world, 1000 + random_below(&world->random, 3000000), &boot);
+}
+
+void node_free(struct sim_node *node)
+{
+    node_down(node);
+    sim_disk_free(&node->disk);
+    for (uint64_t h = 0; h < node->height; h++) {
+        free(node->chain[h].certificate);
+    }
+}
+
+void node_step(struct sim_world *world, struct sim_node *node, struct consensus_event *event)
+{
+    event->now_ms = world_ms(world);
+    const enum consensus_verdict verdict = consensus_step(node->core, event, node->actions);
+    if (event->kind == CONSENSUS_ON_PROPOSAL && verdict == CONSENSUS_ACCEPTED) {
+        const struct sim_block *block = block_find(world, &event->proposal.hash);
+        check_bound(world->check, "pool", pool_add(node, block) ? 0 : SIM_POOL_MAX + 1,
+                    SIM_POOL_MAX);
+    }
+    world_mix(world,
+              ((uint64_t)event->kind << 32) | ((uint64_t)verdict << 16) | node->actions->count);
+    act_all(world, node);
+}
+
+static bool is_vote_genuine(const struct sim_world *world, const struct vote *vote)
+{
+    const struct signature good = fake_sign(world, vote);
+    return memcmp(&good, &vote->signature, sizeof(good)) == 0;
+}
+
+static void deliver_vote(struct sim_world *world, struct sim_node *node,
+                         const struct sim_message *message)
+{
+    struct consensus_event event = {
+        .kind = CONSENSUS_ON_VOTE, .from = message->from, .vote = message->vote};
+    if (message->vote.validator != message->from) {
+        return; /* votes come from their own signer */
+    }
+    const enum consensus_verdict verdict = consensus_screen(node->core, &event);
+    if ((verdict == CONSENSUS_ACCEPTED || verdict == CONSENSUS_EQUIVOCATED) &&
+        !is_vote_genuine(world, &message->vote)) {
+        return;
+    }
+    node_step(world, node, &event);
+}
+
+static void deliver_certificate(struct sim_world *world, struct sim_node *node,
+                                const struct sim_message *message)
+{
+    struct consensus_event event = {.kind = CONSENSUS_ON_CERTIFICATE,
+                                    .from = message->from,
+                                    .certificate = message->certificate};
+    if (consensus_screen(node->core, &event) == CONSENSUS_ACCEPTED &&
+        !fake_verify(world, message->certificate)) {
+        return;
+    }
+    node_step(world, node, &event);
+}
+
+/* K9: when its time is admissible here; the clocks of nodes differ. */
+static uint64_t earliest_ok_ms(const struct sim_node *node, const struct sim_block *block)
+{
+    const int64_t at = (int64_t)block->content.time_ms - SIM_DRIFT_MS - node->skew_ms;
+    return at > 0 ? (uint64_t)at : 0;
+}
+
+static bool is_due(struct sim_node *node, const struct sim_block *block)
+{
+    const struct sim_pooled *parent = pool_find(node, &block->proposal.rest.parent_proposal);
+    return parent != NULL ? parent->block->content.tx_count > 0 : ledger_is_due(node, block);
+}
+
+static void deliver_proposal(struct sim_world *world, struct sim_node *node,
+                             const struct sim_message *message)
+{
+    const struct sim_block *block = message->blocks[0];
+    const struct vote vote = {.kind = VOTE_PROPOSE,
+                              .epoch = 1,
+                              .view = block->proposal.light.view,
+                              .proposal = block->hash,
+                              .validator = block->proposal.rest.leader,
+                              .signature = block->signature};
+    struct consensus_event event = {.kind = CONSENSUS_ON_PROPOSAL,
+                                    .from = message->from,
+                                    .proposal = {.proposal = &block->proposal,
+                                                 .hash = block->hash,
+                                                 .bad = block->content.salt == UINT64_MAX,
+                                                 .empty = block->content.tx_count == 0,
+                                                 .due_work = is_due(node, block),
+                                                 .earliest_ok_ms = earliest_ok_ms(node, block)}};
+    if (is_vote_genuine(world, &vote)) {
+        node_step(world, node, &event);
+    }
+}
+
+static void serve_block(struct sim_world *world, struct sim_node *node,
+                        const struct sim_message *message)
+{
+    const struct sim_block *block = ledger_block(node, &message->hash);
+    if (block != NULL) {
+        struct sim_message *reply = message_new(SIM_PROPOSAL, node->index);
+        reply->blocks[0] = block;
+        reply->block_count = 1;
+        world_send(world, message->from, reply);
+    }
+}
+
+/* Final blocks from a height on, up to one that has an F of its own. */
+static void serve_sync(struct sim_world *world, struct sim_node *node,
+                       const struct sim_message *message)
+{
+    const uint64_t from = message->view;
+    uint64_t last = 0;
+    for (uint64_t h = from; h <= node->height && h < from + SIM_SYNC_MAX; h++) {
+        last = node->chain[h - 1].certificate != NULL ? h : last;
+    }
+    if (from == 0 || last < from) {
+        return;
+    }
+    struct sim_message *reply = message_new(SIM_SYNC_ANSWER, node->index);
+    for (uint64_t h = from; h <= last; h++) {
+        reply->blocks[reply->block_count++] = node->chain[h - 1].block;
+    }
+    reply->certificate = malloc(sizeof(*reply->certificate));
+    ASSERT(reply->certificate != NULL);
+    *reply->certificate = *node->chain[last - 1].certificate;
+    world_send(world, message->from, reply);
+}
+
+/* The blocks link on to ours and an F proves the last of them. */
+static bool is_sync_valid(const struct sim_world *world, const struct sim_node *node,
+                          const struct sim_message *message)
+{
+    struct hash parent = {{0}};
+    if (node->height > 0) {
+        parent = node->chain[node->height - 1].block->proposal.light.block_id;
+    }
+    for (uint32_t i = 0; i < message->block_count; i++) {
+        const struct sim_block *block = message->blocks[i];
+        if (block->content.height != node->height + 1 + i ||
+            !hash_equal(&block->content.parent_id, &parent)) {
+            return false;
+        }
+        parent = block->proposal.light.block_id;
+    }
+    const struct sim_block *last = message->blocks[message->block_count - 1];
+    return message->certificate->kind == VOTE_FINALIZE &&
+           hash_equal(&message->certificate->proposal, &last->hash) &&
+           message->certificate->signature_count >= validator_quorum(world->plan.n) &&
+           fake_verify(world, message->certificate);
+}
+
+static void take_sync(struct sim_world *world, struct sim_node *node,
+                      const struct sim_message *message)
+{
+    if (message->block_count == 0 || !is_sync_valid(world, node, message)) {
+        return;
+    }
+    for (uint32_t i = 0; i < message->block_count; i++) {
+        const bool last = i + 1 == message->block_count;
+        (void)pool_add(node, message->blocks[i]);
+        ledger_final(world, node, message->blocks[i], last ? message->certificate : NULL);
+    }
+    const struct sim_block *last = message->blocks[message->block_count - 1];
+    struct consensus_event event = {.kind = CONSENSUS_ON_ADVANCED,
+                                    .advanced = {.view = last->proposal.light.view,
+                                                 .proposal = last->hash,
+                                                 .block_id = last->proposal.light.block_id,
+                                                 .height = last->content.height,
+                                                 .certificate = message->certificate}};
+    node_step(world, node, &event);
+}
+
+void node_deliver(struct sim_world *world, struct sim_node *node, const struct sim_message *message)
+{
+    struct consensus_event event = {.from = message->from};
+    switch (message->kind) {
+    case SIM_PROPOSAL:
+        deliver_proposal(world, node, message);
+        return;
+    case SIM_VOTE:
+        deliver_vote(world, node, message);
+        return;
+    case SIM_CERTIFICATE:
+        deliver_certificate(world, node, message);
+        return;
+    case SIM_STATUS:
+        event.kind = CONSENSUS_ON_STATUS;
+        event.status.epoch = 1;
+        event.status.view = message->view;
+        event.status.final_view = message->extra;
+        node_step(world, node, &event);
+        return;
+    case SIM_GET_CERTIFICATES:
+        event.kind = CONSENSUS_ON_GET_CERTIFICATES;
+        event.range.epoch = 1;
+        event.range.view = message->view;
+        event.range.count = (uint32_t)message->extra;
+        node_step(world, node, &event);
+        return;
+    case SIM_GET_BLOCK:
+        serve_block(world, node, message);
+        return;
+    case SIM_SYNC_ASK:
+        serve_sync(world, node, message);
+        return;
+    case SIM_SYNC_ANSWER:
+        take_sync(world, node, message);
+        return;
+    case SIM_TX:
+        (void)ledger_tx_add(node, message->view);
+        return;
+    case SIM_PEER_UP:
+        event.kind = CONSENSUS_ON_PEER_UP;
+        node_step(world, node, &event);
+        return;
+    }
+    UNREACHABLE();
+}
+
+/* Certify requests that can be answered now. */
+static void answer_open(struct sim_world *world, struct sim_node *node)
+{
+    for (uint32_t i = 0; i < node->open_count;) {
+        const struct consensus_block request = node->open[i];
+        if (node->height > 0 &&
+            request.view <= node->chain[node->height - 1].block->proposal.light.view) {
+            node->open[i] = node->open[--node->open_count]; /* finality has overtaken it */
+            continue;
+        }
+        const struct sim_block *block = ledger_block(node, &request.proposal);
+        const enum consensus_certify verdict =
+            block == NULL ? CONSENSUS_CERTIFY_PENDING : ledger_execute(node, block);
+        if (verdict == CONSENSUS_CERTIFY_PENDING && !chance(world, 1)) {
+            i++;
+            continue;
+        }
+        const struct sim_event event = {.kind = SIM_ANSWER,
+                                        .node = node->index,
+                                        .incarnation = node->incarnation,
+                                        .answer = {.kind = CONSENSUS_ON_CERTIFIED,
+                                                   .certified = {.view = request.view,
+                                                                 .proposal = request.proposal,
+                                                                 .verdict = verdict}}};
+        world_push(world, random_below(&world->random, 6000), &event);
+        if (verdict == CONSENSUS_CERTIFY_PENDING) {
+            i++;
+        } else {
+            node->open[i] = node->open[--node->open_count];
+        }
+    }
+}
+
+void node_work(struct sim_world *world, struct sim_node *node)
+{
+    answer_open(world, node);
+    while (node->up && ledger_has_work(node) != node->work_told) {
+        node->work_told = !node->work_told;
+        struct consensus_event event = {.kind = CONSENSUS_ON_WORK,
+                                        .work = {.now = node->work_told, .due_ms = UINT64_MAX}};
+        node_step(world, node, &event);
+    }
+}
+
+/* Waking is flooded (K7), and repeated: the network may have lost it. */
+void node_retry(struct sim_world *world, struct sim_node *node)
+{
+    for (uint32_t i = 0; i < node->tx_count; i++) {
+        struct sim_message *message = message_new(SIM_TX, node->index);
+        message->view = node->txs[i];
+        world_send(world, CONSENSUS_ALL, message);
+    }
+}

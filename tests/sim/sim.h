@@ -1,0 +1,250 @@
+#ifndef TESTS_SIM_SIM_H
+#define TESTS_SIM_SIM_H
+
+#include "consensus/consensus.h"
+#include "crypto/crypto.h"
+#include "store/journal/journal.h"
+#include "store/sign_state/sign_state.h"
+#include "tests/sim/check.h"
+#include "tests/sim/disk.h"
+
+/* The simulator: a handful of real cores, journals and sign.states on disks that forget, a
+ * network that loses, delays, repeats and cuts, and sometimes a validator that lies; all in
+ * virtual time from one seed.
+ *
+ *   main.c   seeds, options, exit code        plan.c    what happens when, drawn from the seed
+ *   world.c  the queue of things to come      node.c    one honest node: events, restart
+ *   act.c    carrying out a core's actions    block.c   blocks, fake execution, fake signatures
+ *   liar.c   the dishonest validator          check.c   what must hold (knows nothing of the core)
+ *
+ * Every draw comes from world.random, every event from the queue, so one seed is one run. */
+
+enum {
+    SIM_NODES_MAX = 7,
+    SIM_BLOCK_TXS_MAX = 8,
+    SIM_POOL_MAX = 512,   /* proposals a node keeps; reaching it is a finding */
+    SIM_CHAIN_MAX = 4096, /* final blocks of a run */
+    SIM_TXS_MAX = 1024,
+    SIM_SYNC_MAX = 16, /* final blocks in one answer */
+    SIM_OPEN_MAX = 128,
+    SIM_DRIFT_MS = 500,
+    SIM_PING_MS = 5000,
+};
+
+struct sim_content {
+    struct hash parent_id;
+    struct hash parent_root;
+    uint64_t height;
+    uint64_t time_ms;
+    uint64_t salt;
+    uint32_t tx_count;
+    uint64_t txs[SIM_BLOCK_TXS_MAX];
+};
+
+/* A proposal with its block.  Kept by the world until the run ends; a node has it only when
+ * it is in the node's pool or chain. */
+struct sim_block {
+    struct proposal proposal;
+    struct hash hash;
+    struct signature signature;
+    struct sim_content content;
+    struct hash true_root; /* for liars, who would otherwise have to execute */
+};
+
+enum sim_message_kind {
+    SIM_PROPOSAL,
+    SIM_VOTE,
+    SIM_CERTIFICATE,
+    SIM_STATUS,
+    SIM_GET_CERTIFICATES,
+    SIM_GET_BLOCK,
+    SIM_SYNC_ASK,
+    SIM_SYNC_ANSWER,
+    SIM_TX,
+    SIM_PEER_UP,
+};
+
+struct sim_message {
+    enum sim_message_kind kind;
+    uint32_t from;
+    uint64_t view; /* or height, or transaction */
+    uint64_t extra;
+    struct vote vote;
+    struct hash hash;
+    struct certificate *certificate; /* owned */
+    uint32_t block_count;
+    const struct sim_block *blocks[SIM_SYNC_MAX];
+};
+
+enum sim_event_kind {
+    SIM_DELIVER, /* message to node */
+    SIM_ANSWER,  /* core event to node, of this incarnation */
+    SIM_TIMER,
+    SIM_PING,
+    SIM_LIE,
+    SIM_BOOT,
+    SIM_CRASH,
+    SIM_CUT,    /* partition: groups from extra's bits */
+    SIM_INJECT, /* transaction extra at node */
+    SIM_RETRY,  /* transactions and open certify requests of node */
+    SIM_HEAL,
+};
+
+struct sim_event {
+    uint64_t at_us;
+    uint64_t order; /* ties: first come, first served */
+    enum sim_event_kind kind;
+    uint32_t node;
+    uint32_t incarnation;
+    uint64_t extra;
+    struct sim_message *message;   /* owned */
+    struct consensus_event answer; /* SIM_ANSWER */
+    const struct sim_block *block; /* of a BUILT */
+};
+
+struct sim_pooled {
+    const struct sim_block *block;
+    bool executed;
+    bool bad;
+    struct hash root;
+};
+
+struct sim_final {
+    const struct sim_block *block;
+    struct hash root;
+    struct certificate *certificate; /* F on this very proposal, or NULL */
+};
+
+struct sim_node {
+    uint32_t index;
+    bool liar;
+    bool up;
+    uint32_t incarnation;
+    int64_t skew_ms;
+
+    struct sim_disk disk;
+    struct sim_final chain[SIM_CHAIN_MAX]; /* durable: chain.db; [0] is height 1 */
+    uint64_t height;
+
+    struct consensus *core;
+    struct consensus_actions *actions;
+    struct journal *journal;
+    struct sign_state *sign_state;
+    struct sim_pooled pool[SIM_POOL_MAX];
+    uint32_t pool_count;
+    struct consensus_block open[SIM_OPEN_MAX]; /* certify requests not answered */
+    uint32_t open_count;
+    uint64_t txs[SIM_TXS_MAX];
+    uint32_t tx_count;
+    bool work_told;
+    uint64_t timer_order; /* of the queued SIM_TIMER that counts */
+    struct certificate *final_certificate;
+
+    uint64_t lie_view; /* liar: highest view seen, and last one proposed in */
+    uint64_t lied_view;
+    const struct sim_block *seen[64];
+    uint32_t seen_count;
+};
+
+struct sim_plan {
+    uint32_t n;
+    bool has_liar;
+    uint32_t drop_percent;
+    uint32_t repeat_percent;
+    uint32_t crash_per_million; /* of an action */
+    uint32_t delay_us;          /* mean */
+    uint64_t heal_us;
+    uint64_t end_us; /* progress must have been made by then */
+};
+
+struct sim_world {
+    uint64_t seed;
+    uint64_t random;
+    uint64_t now_us;
+    uint64_t order;
+    uint64_t event_count;
+    uint64_t digest;
+    bool trace;
+    bool healed;
+    struct sim_plan plan;
+    uint32_t group[SIM_NODES_MAX];
+    struct sim_node nodes[SIM_NODES_MAX];
+    struct sim_event *heap;
+    size_t heap_count;
+    size_t heap_capacity;
+    struct sim_block **blocks;
+    size_t block_count;
+    size_t block_capacity;
+    uint64_t tx_count; /* injected so far: 1 .. tx_count */
+    struct check *check;
+};
+
+/* world.c */
+static inline uint64_t world_ms(const struct sim_world *world)
+{
+    return world->now_us / 1000;
+}
+bool chance(struct sim_world *world, uint32_t percent);
+void world_push(struct sim_world *world, uint64_t delay_us, const struct sim_event *event);
+struct sim_message *message_new(enum sim_message_kind kind, uint32_t from);
+void message_free(struct sim_message *message);
+/* Takes the message; to may be CONSENSUS_ALL. */
+void world_send(struct sim_world *world, uint32_t to, struct sim_message *message);
+void world_trace(const struct sim_world *world, uint32_t node, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void world_mix(struct sim_world *world, uint64_t value);
+void world_run(struct sim_world *world);
+void world_free(struct sim_world *world);
+
+/* plan.c */
+void plan_draw(struct sim_world *world);
+
+/* block.c */
+const struct sim_block *block_find(const struct sim_world *world, const struct hash *hash);
+struct sim_build {
+    uint64_t view;
+    struct consensus_block parent;
+    struct sim_content content;
+};
+const struct sim_block *block_make(struct sim_world *world, const struct sim_build *build);
+struct signature fake_sign(const struct sim_world *world, const struct vote *vote);
+bool fake_verify(const struct sim_world *world, const struct certificate *certificate);
+void root_after(const struct hash *parent_root, const struct sim_content *content,
+                struct hash *out);
+struct consensus_block block_brief(const struct sim_block *block);
+
+/* node.c */
+void node_boot(struct sim_world *world, struct sim_node *node);
+void node_crash(struct sim_world *world, struct sim_node *node);
+void node_free(struct sim_node *node);
+/* One core step with everything that follows from it. */
+void node_step(struct sim_world *world, struct sim_node *node, struct consensus_event *event);
+void node_deliver(struct sim_world *world, struct sim_node *node,
+                  const struct sim_message *message);
+void node_work(struct sim_world *world, struct sim_node *node);
+void node_retry(struct sim_world *world, struct sim_node *node);
+
+/* act.c */
+/* Carry out the actions of the last step; a crash may strike between any two. */
+void act_all(struct sim_world *world, struct sim_node *node);
+void act_send_status(struct sim_world *world, struct sim_node *node, uint32_t to);
+
+/* ledger.c: pool, execution, the final chain of one node */
+bool pool_add(struct sim_node *node, const struct sim_block *block);
+struct sim_pooled *pool_find(struct sim_node *node, const struct hash *hash);
+enum consensus_certify ledger_execute(struct sim_node *node, const struct sim_block *block);
+void ledger_final(struct sim_world *world, struct sim_node *node, const struct sim_block *block,
+                  const struct certificate *certificate);
+bool ledger_has_work(const struct sim_node *node);
+void ledger_build(struct sim_world *world, struct sim_node *node,
+                  const struct consensus_action *action, struct sim_build *out);
+bool ledger_is_due(const struct sim_node *node, const struct sim_block *block);
+bool ledger_tx_add(struct sim_node *node, uint64_t tx);
+const struct sim_block *ledger_block(struct sim_node *node, const struct hash *hash);
+
+/* liar.c */
+void liar_deliver(struct sim_world *world, struct sim_node *node,
+                  const struct sim_message *message);
+void liar_lie(struct sim_world *world, struct sim_node *node);
+
+#endif /* TESTS_SIM_SIM_H */
