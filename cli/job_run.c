@@ -24,6 +24,7 @@ enum {
 
 struct screen {
     bool terminal;
+    char line[160]; /* shown last */
     uint32_t rounds;
     struct job_round seen[ROUNDS_MAX];
 };
@@ -39,8 +40,8 @@ static uint32_t count_flag(const struct job_status *s, bool revealed)
 
 static void show_status(void *context, const struct job_status *s)
 {
-    const struct screen *screen = context;
-    char line[160];
+    struct screen *screen = context;
+    char line[sizeof(screen->line)];
     if (s->rounds_opened == 0) {
         (void)snprintf(line, sizeof(line), "height %llu  %s: %u members, %u accepted, %u ready",
                        (unsigned long long)s->height, job_process_state_text(s->process_state),
@@ -52,7 +53,10 @@ static void show_status(void *context, const struct job_status *s)
                        job_phase_text(s->phase), count_flag(s, false), count_flag(s, true),
                        s->member_count, s->rounds_certified);
     }
-    (void)fprintf(stderr, screen->terminal ? "\r%-110s" : "%s\n", line);
+    if (strcmp(line, screen->line) != 0) {
+        (void)snprintf(screen->line, sizeof(screen->line), "%s", line);
+        (void)fprintf(stderr, screen->terminal ? "\r%-110s" : "%s\n", line);
+    }
 }
 
 static void show_round(void *context, const struct job_round *round)

@@ -79,15 +79,23 @@ title "the consumer asks for a model of $(wc -c <"$text") bytes of text"
 job=$!
 workers="$workers $job"
 
-# Show what is new in the job's lines until it ends; kill a validator in the third round.
+# Show what is new in the job's lines, and the workers when nothing is; kill a validator
+# after the second round.
 shown=0
+quiet=0
 killed=
 while :; do
     if kill -0 "$job" 2>/dev/null; then running=1; else running=; fi
     lines=$(wc -l <"$dir/job.err")
     if [ "$lines" -gt "$shown" ]; then
-        sed -n "$((shown + 1)),${lines}p" "$dir/job.err" | uniq
+        sed -n "$((shown + 1)),${lines}p" "$dir/job.err"
         shown=$lines
+        quiet=0
+    elif [ $((quiet += 1)) -ge 8 ]; then
+        for i in 1 2 3; do
+            printf '    worker %s: %s\n' "$i" "$(tail -n 1 "$dir/worker-$i.log")"
+        done
+        quiet=0
     fi
     if [ -z "$killed" ] && grep -q "^round 2/" "$dir/job.err"; then
         killed=1

@@ -25,4 +25,4 @@ step fuzz
 step tsan -L threads
 step asan -LE 'tidy|long|e2e'
 step release -L 'golden|e2e'
-step dev
+step dev -LE e2e

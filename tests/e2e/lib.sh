@@ -7,9 +7,11 @@ E2E_PORT=$((20000 + $$ % 20000))
 
 e2e_cleanup() {
     status=$?
+    trap - EXIT INT TERM
+    ${E2E_AT_EXIT:-:}
     "$GRADUS" localnet down --dir "$E2E_DIR/net" >/dev/null 2>&1 || true
     if [ "$status" != 0 ] && [ -d "$E2E_DIR/net" ]; then
-        tail -n 15 "$E2E_DIR"/net/validator-*/node.log || true
+        tail -n 15 "$E2E_DIR"/net/validator-*/node.log "$E2E_DIR"/*.log || true
     fi
     rm -rf "$E2E_DIR"
     exit "$status"

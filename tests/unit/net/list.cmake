@@ -10,3 +10,6 @@ unit_test(test_net_client ${CMAKE_CURRENT_LIST_DIR}/test_client.c ${CMAKE_CURREN
 target_link_libraries(test_net_client PRIVATE vendor_nng Threads::Threads)
 unit_test(test_net_queue ${CMAKE_CURRENT_LIST_DIR}/test_queue.c ${net_support} NEEDS net)
 target_link_libraries(test_net_queue PRIVATE vendor_nng)
+if(NOT FUZZ)
+  set_tests_properties(test_net test_net_client test_net_queue test_hostile PROPERTIES LABELS threads)
+endif()
