@@ -115,6 +115,7 @@ static void send_proposal(struct driver *d, const struct vote *vote)
     struct unfinal *u = blocks_find(d, &vote->proposal);
     ASSERT(u != NULL);
     u->signature = vote->signature;
+    u->is_signed = true;
     const struct wire_proposal message = {.proposal = u->proposal,
                                           .signature = u->signature,
                                           .block = bytes_of(u->block, u->block_size)};
@@ -165,8 +166,14 @@ void action_send_status(struct driver *d, uint32_t to)
 
 void action_update_ping(struct driver *d)
 {
+    enum { PING_PAUSE_MS = 500 }; /* pings are seconds apart */
     struct consensus_status status;
     struct bytes out;
+    const uint64_t now = driver_now_ms();
+    if (now - d->ping_ms < PING_PAUSE_MS) {
+        return;
+    }
+    d->ping_ms = now;
     consensus_status(d->core, &status);
     if (status.view == d->ping_view && status.last_final.view == d->ping_final_view) {
         return;

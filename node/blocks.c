@@ -91,6 +91,12 @@ static struct unfinal *add_block(struct driver *d, struct bytes bytes,
     return u;
 }
 
+static bool signature_is_zero(const struct signature *signature)
+{
+    static const struct signature zero;
+    return memcmp(signature->bytes, zero.bytes, SIGNATURE_SIZE) == 0;
+}
+
 struct unfinal *blocks_add(struct driver *d, const struct wire_proposal *proposal,
                            const struct wire_block *block)
 {
@@ -105,6 +111,7 @@ struct unfinal *blocks_add(struct driver *d, const struct wire_proposal *proposa
     if (u != NULL) {
         u->proposal = proposal->proposal;
         u->signature = proposal->signature;
+        u->is_signed = !signature_is_zero(&proposal->signature);
         u->rest_digest = rest_digest;
         u->hash = hash;
     }

@@ -217,8 +217,13 @@ void blocks_update_work(struct driver *d)
 {
     const uint64_t now = driver_now_ms();
     const uint64_t wall = driver_wall_ms();
-    const struct state_view view = store_view(d->store);
-    const struct state_due due = state_next_due(&view);
+    if (!d->due_known || d->due_height != d->committed.height) {
+        const struct state_view view = store_view(d->store);
+        d->due = state_next_due(&view);
+        d->due_height = d->committed.height;
+        d->due_known = true;
+    }
+    const struct state_due due = d->due;
     const bool now_due = due.scheduled && due.time_ms <= wall;
     const bool work = d->pool_ready || d->committed.unsealed || due.waiting || now_due;
     const uint64_t due_ms =

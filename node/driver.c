@@ -67,6 +67,13 @@ void driver_drain(struct driver *d)
         d->queue_head = (d->queue_head + 1) % DRIVER_QUEUE_MAX;
         d->queue_count--;
         next.now_ms = driver_now_ms();
+        if (next.kind == CONSENSUS_ON_BUILT) { /* an answer before it may have freed others */
+            const struct unfinal *own = blocks_find(d, &next.proposal.hash);
+            if (own == NULL) {
+                continue;
+            }
+            next.proposal.proposal = &own->proposal;
+        }
         step_once(d, &next);
     }
 }
@@ -82,6 +89,8 @@ static void on_connected(struct driver *d, const struct net_event *event)
     if (event->lane == NET_LANE_VOTE) {
         log_line(LOG_INFO, "net", "validator %u connected", from);
         driver_step(d, &(struct consensus_event){.kind = CONSENSUS_ON_PEER_UP, .from = from});
+    } else {
+        forward_pool(d, from);
     }
 }
 
@@ -129,6 +138,16 @@ static uint32_t sleep_ms(const struct driver *d)
     return until - now < POLL_MS_MAX ? (uint32_t)(until - now) : POLL_MS_MAX;
 }
 
+static void expire_pool(struct driver *d)
+{
+    enum { EXPIRE_PAUSE_MS = 1000 };
+    const uint64_t now = driver_now_ms();
+    if (now - d->expire_ms >= EXPIRE_PAUSE_MS) {
+        d->expire_ms = now;
+        mempool_expire(d->pool, driver_wall_ms());
+    }
+}
+
 static void run_timers(struct driver *d)
 {
     if (driver_now_ms() >= d->timer_at_ms) {
@@ -137,6 +156,8 @@ static void run_timers(struct driver *d)
     }
     blocks_retry_certify(d);
     catchup_poll(d);
+    forward_poll(d);
+    expire_pool(d);
     blocks_update_work(d);
     action_update_ping(d);
 }
@@ -164,11 +185,12 @@ static void drain_net(struct driver *d, uint32_t wait_ms)
     struct net_event event;
     for (uint32_t i = 0; i < DRAIN_FRAMES && !driver_failed(d); i++) {
         if (!net_poll(d->net, &event, i == 0 ? wait_ms : 0)) {
-            return;
+            break;
         }
         on_net_event(d, &event);
         net_event_release(&event);
     }
+    forward_flush(d);
 }
 
 static void loop(struct driver *d)

@@ -9,6 +9,7 @@
 #include "crypto/crypto.h"
 #include "genesis/genesis.h"
 #include "net/net.h"
+#include "node/budget.h"
 #include "node/config.h"
 #include "node/mempool.h"
 #include "node/recent.h"
@@ -25,6 +26,8 @@
  *
  *   driver.c    the loop: next event -> step -> carry out actions
  *   inbound.c   bytes from validators -> checked events
+ *   admit.c     who may open a session
+ *   forward.c   transactions to the other validators
  *   action.c    actions -> journal, signer, peers
  *   blocks.c    blocks: found, certified, executed on overlays
  *   header.c    the header rules that need the parent
@@ -54,8 +57,9 @@ struct unfinal {
     struct proposal proposal;
     struct hash rest_digest;
     struct hash parent_id;      /* of the block */
-    struct signature signature; /* the leader's */
-    uint8_t *block;             /* encoded, owned */
+    struct signature signature; /* the leader's, if is_signed */
+    bool is_signed;
+    uint8_t *block; /* encoded, owned */
     size_t block_size;
     bool bad;     /* the proposal or its block breaks a rule: certify says BAD */
     bool empty;   /* no transactions */
@@ -79,6 +83,18 @@ enum {
     DRIVER_KEEP_FINAL = 64, /* final proposals kept to serve GET_BLOCK */
     DRIVER_VERDICT_COUNT = 1 << 17,
     DRIVER_OUT_SIZE = FRAME_SIZE_MAX,
+    DRIVER_FORWARD_COUNT = 256, /* 256 verifications: 15 ms of a peer's thread */
+    DRIVER_FORWARD_SIZE = 512 << 10,
+};
+
+/* Transactions taken in during this turn of the loop, for the other validators. */
+struct forward {
+    uint32_t count;
+    size_t size;
+    struct bytes txs[DRIVER_FORWARD_COUNT]; /* into bytes */
+    uint8_t bytes[DRIVER_FORWARD_SIZE];
+    uint64_t height; /* nothing has committed above it until again_ms */
+    uint64_t again_ms;
 };
 
 /* Catching up: one peer, a window of heights. */
@@ -121,8 +137,11 @@ struct driver {
     struct net *net;
     struct peer peers[VALIDATOR_COUNT_MAX];
     struct mempool *pool;
-    bool pool_ready;       /* some pooled transaction is admissible now */
-    struct recent *recent; /* final transactions by id */
+    struct forward forward;
+    struct budget waste;    /* useless transactions, by key */
+    struct budget oddities; /* lines in the log, by key */
+    bool pool_ready;        /* some pooled transaction is admissible now */
+    struct recent *recent;  /* final transactions by id */
 
     struct unfinal *unfinals;
     uint32_t final_kept;
@@ -138,13 +157,18 @@ struct driver {
     uint32_t certifying_count;
     struct catchup catchup;
 
+    bool due_known; /* due is that of the state at due_height */
+    uint64_t due_height;
+    struct state_due due;
     bool work_now;
     uint64_t work_due_ms;
     uint64_t work_due_header_ms;
     uint8_t *out;       /* DRIVER_OUT_SIZE bytes for encoding */
     struct error error; /* set: the node stops with this */
     uint64_t started_ms;
-    uint64_t ping_view, ping_final_view; /* what the pings say */
+    uint64_t ping_view, ping_final_view; /* what the pings say, ... */
+    uint64_t ping_ms;                    /* ... since when */
+    uint64_t expire_ms;                  /* the pool was last searched for expired ones */
     uint64_t step_count, verdict_counts[CONSENSUS_MALFORMED + 1];
 };
 
@@ -163,12 +187,28 @@ bool driver_failed(const struct driver *d);
 /* inbound.c */
 void inbound_frame(struct driver *d, const struct net_event *event);
 uint32_t inbound_validator(const struct driver *d, const struct net_key *key);
-/* Take in a transaction; answers the admission code.  forward: tell the other validators. */
-enum code inbound_tx(struct driver *d, struct bytes raw, bool forward, struct hash *id);
+/* Take in a transaction from the peer with this key; answers the admission code and the id.
+ * forward: tell the other validators. */
+enum code inbound_tx(struct driver *d, const struct net_key *from, struct bytes raw, bool forward,
+                     struct hash *id);
+/* X2: digests of signatures that verified. */
+bool inbound_known_good(const struct driver *d, const struct hash *digest);
+void inbound_remember_good(const struct driver *d, const struct hash *digest);
 void inbound_vote_digest(const struct driver *d, const struct vote *vote, struct hash *out);
 MUST_USE bool inbound_certificate_valid(const struct driver *d,
                                         const struct certificate *certificate);
 void inbound_finality_certificate(const struct finality *finality, struct certificate *out);
+
+/* admit.c: a net_admit with the driver as its context */
+enum net_reason driver_admit(void *context, enum net_role role, enum net_lane lane,
+                             const struct net_key *key);
+
+/* forward.c */
+void forward_add(struct driver *d, struct bytes raw);
+void forward_flush(struct driver *d);
+/* Send what waits in the pool, the oldest of it, to one validator or CONSENSUS_ALL. */
+void forward_pool(struct driver *d, uint32_t to);
+void forward_poll(struct driver *d);
 
 /* action.c */
 void action_carry_out(struct driver *d);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/endian.h"
 #include "base/log.h"
 
 /* Bytes from validators become checked events: decoded, from the right sender, signatures
@@ -29,6 +30,55 @@ void inbound_vote_digest(const struct driver *d, const struct vote *vote, struct
     crypto_digest(wire_vote_tag(vote->kind), preimage, out);
 }
 
+/* A peer that breaks rules fills no disk with lines about it. */
+static void odd(struct driver *d, uint32_t from, const char *what)
+{
+    const struct public_key *key = &d->set.items[from].network;
+    if (budget_spend(&d->oddities, bytes_of(key->bytes, PUBLIC_KEY_SIZE), driver_now_ms())) {
+        log_line(LOG_ODD, "peer", "validator %u %s", from, what);
+    }
+}
+
+/* A direct-mapped table; a collision only costs a verification. */
+static struct hash *verdict_slot(const struct driver *d, const struct hash *digest)
+{
+    return &d->verdicts[load_le32(digest->bytes) % DRIVER_VERDICT_COUNT];
+}
+
+bool inbound_known_good(const struct driver *d, const struct hash *digest)
+{
+    return hash_equal(verdict_slot(d, digest), digest);
+}
+
+void inbound_remember_good(const struct driver *d, const struct hash *digest)
+{
+    *verdict_slot(d, digest) = *digest;
+}
+
+/* K6: a signature is verified once; it is known by all its bytes, its signer and what it
+ * signs.  The digest of a vote has a tag, so this one meets none of another kind. */
+static bool signature_holds(const struct driver *d, uint32_t validator, const struct hash *digest,
+                            const struct signature *signature)
+{
+    struct crypto_sha256 sha;
+    struct hash seen;
+    uint8_t index[4];
+    store_le32(index, validator);
+    crypto_sha256_init(&sha);
+    crypto_sha256_update(&sha, bytes_of(digest->bytes, HASH_SIZE));
+    crypto_sha256_update(&sha, bytes_of(index, sizeof(index)));
+    crypto_sha256_update(&sha, bytes_of(signature->bytes, SIGNATURE_SIZE));
+    crypto_sha256_final(&sha, &seen);
+    if (inbound_known_good(d, &seen)) {
+        return true;
+    }
+    const bool holds = crypto_verify(&d->set.items[validator].consensus, digest, signature);
+    if (holds) {
+        inbound_remember_good(d, &seen);
+    }
+    return holds;
+}
+
 static bool vote_valid(const struct driver *d, const struct vote *vote)
 {
     struct hash digest;
@@ -36,7 +86,7 @@ static bool vote_valid(const struct driver *d, const struct vote *vote)
         return false;
     }
     inbound_vote_digest(d, vote, &digest);
-    return crypto_verify(&d->set.items[vote->validator].consensus, &digest, &vote->signature);
+    return signature_holds(d, vote->validator, &digest, &vote->signature);
 }
 
 bool inbound_certificate_valid(const struct driver *d, const struct certificate *certificate)
@@ -52,8 +102,7 @@ bool inbound_certificate_valid(const struct driver *d, const struct certificate 
         if (!validator_bitmap_get(&certificate->signers, i)) {
             continue;
         }
-        if (i >= d->set.count ||
-            !crypto_verify(&d->set.items[i].consensus, &digest, &certificate->signatures[used])) {
+        if (i >= d->set.count || !signature_holds(d, i, &digest, &certificate->signatures[used])) {
             return false;
         }
         used++;
@@ -88,14 +137,14 @@ static void on_vote(struct driver *d, uint32_t from, struct bytes body)
     struct consensus_event event = {.kind = CONSENSUS_ON_VOTE, .from = from};
     if (!wire_decode_vote(body, &event.vote) || event.vote.validator != from ||
         event.vote.kind == VOTE_PROPOSE) {
-        log_line(LOG_ODD, "consensus", "validator %u sent a malformed vote", from);
+        odd(d, from, "sent a malformed vote");
         return;
     }
     event.now_ms = driver_now_ms();
     const enum consensus_verdict verdict = consensus_screen(d->core, &event);
     if ((verdict == CONSENSUS_ACCEPTED || verdict == CONSENSUS_EQUIVOCATED) &&
         !vote_valid(d, &event.vote)) {
-        log_line(LOG_ODD, "consensus", "validator %u sent a vote with a wrong signature", from);
+        odd(d, from, "sent a vote with a wrong signature");
         return;
     }
     driver_step(d, &event);
@@ -109,7 +158,7 @@ static void take_certificate(struct driver *d, uint32_t from, const struct certi
                                           .certificate = certificate};
     if (consensus_screen(d->core, &event) == CONSENSUS_ACCEPTED &&
         !inbound_certificate_valid(d, certificate)) {
-        log_line(LOG_ODD, "consensus", "validator %u sent an invalid certificate", from);
+        odd(d, from, "sent an invalid certificate");
         return;
     }
     driver_step(d, &event);
@@ -119,7 +168,7 @@ static void on_status(struct driver *d, uint32_t from, struct bytes body)
 {
     static struct wire_status status; /* 16 KB; the driver's thread only */
     if (!wire_decode_status(body, &status)) {
-        log_line(LOG_ODD, "consensus", "validator %u sent a malformed status", from);
+        odd(d, from, "sent a malformed status");
         return;
     }
     if (status.has_last_final) {
@@ -162,7 +211,7 @@ static void on_get_block(struct driver *d, uint32_t from, struct bytes body)
         return;
     }
     const struct unfinal *u = blocks_find(d, &proposal);
-    if (u == NULL || d->peers[from].sessions[NET_LANE_BULK] == 0) {
+    if (u == NULL || !u->is_signed || d->peers[from].sessions[NET_LANE_BULK] == 0) {
         return;
     }
     const struct wire_proposal message = {.proposal = u->proposal,
@@ -260,7 +309,7 @@ static void on_proposal(struct driver *d, uint32_t from, struct bytes body)
     struct consensus_event event = {.kind = CONSENSUS_ON_PROPOSAL, .from = from};
     if (!wire_decode_proposal(body, &message) || !wire_decode_block(message.block, &block) ||
         message.proposal.rest.leader >= d->set.count) {
-        log_line(LOG_ODD, "consensus", "validator %u sent a malformed proposal", from);
+        odd(d, from, "sent a malformed proposal");
         return;
     }
     proposal_hash(&message, &event.proposal.hash);
@@ -279,7 +328,11 @@ static void on_proposal(struct driver *d, uint32_t from, struct bytes body)
                               .validator = message.proposal.rest.leader,
                               .signature = message.signature};
     if (!vote_valid(d, &vote) || !block_matches(&message.proposal.light.block_id, &block)) {
-        log_line(LOG_ODD, "consensus", "validator %u sent a proposal that does not verify", from);
+        odd(d, from, "sent a proposal that does not verify");
+        return;
+    }
+    if (screened == CONSENSUS_EQUIVOCATED) {
+        driver_step(d, &event); /* evidence; the block itself is not kept: there may be many */
         return;
     }
     event.proposal.bad = !proposal_sound(d, &message.proposal, &block, message.block.size);
@@ -296,44 +349,39 @@ static void on_proposal(struct driver *d, uint32_t from, struct bytes body)
     driver_step(d, &event);
 }
 
-static void forward_tx(struct driver *d, struct bytes raw)
+enum code inbound_tx(struct driver *d, const struct net_key *from, struct bytes raw, bool forward,
+                     struct hash *id)
 {
-    struct wire_writer writer;
-    struct bytes out;
-    wire_writer_init(&writer, d->out, DRIVER_OUT_SIZE);
-    wire_write_message(&writer, WIRE_TXS);
-    wire_write_txs(&writer, &raw, 1);
-    ASSERT(wire_writer_end(&writer, &out));
-    for (uint32_t i = 0; i < d->set.count; i++) {
-        if (d->peers[i].sessions[NET_LANE_BULK] != 0) {
-            (void)net_send(d->net, d->peers[i].sessions[NET_LANE_BULK], out);
-        }
-    }
-}
-
-enum code inbound_tx(struct driver *d, struct bytes raw, bool forward, struct hash *id)
-{
+    const struct bytes key = bytes_of(from->bytes, from->size);
+    const uint64_t now = driver_now_ms();
     struct tx tx;
+    memset(id, 0, sizeof(*id));
+    if (!budget_has(&d->waste, key, now)) {
+        return CODE_E_QUOTA;
+    }
     const enum code code = state_admit(d->admission, raw, STATE_ADMIT_PEEK, &tx);
     if (code != CODE_OK && code != CODE_E_SEQ_GAP && code != CODE_E_QUOTA) {
+        (void)(code == CODE_E_SIG && budget_spend(&d->waste, key, now));
         return code;
     }
     struct mempool_entry entry = {
         .sender = tx.sender, .raw = raw, .valid_until_ms = tx.valid_until_ms};
     crypto_digest(TAG_TX, tx.payload, id);
+    entry.id = *id;
     crypto_sha256(raw, &entry.digest);
     const enum mempool_verdict verdict = mempool_add(d->pool, &entry);
     if (verdict == MEMPOOL_FULL || verdict == MEMPOOL_SENDER_FULL) {
+        (void)budget_spend(&d->waste, key, now);
         return CODE_E_QUOTA;
     }
     d->pool_ready = d->pool_ready || code == CODE_OK;
     if (forward && verdict == MEMPOOL_ADDED) {
-        forward_tx(d, raw);
+        forward_add(d, raw);
     }
     return CODE_OK;
 }
 
-static void on_txs(struct driver *d, struct bytes body)
+static void on_txs(struct driver *d, const struct net_key *from, struct bytes body)
 {
     struct wire_txs txs;
     struct wire_tx_iterator iterator;
@@ -344,7 +392,7 @@ static void on_txs(struct driver *d, struct bytes body)
     }
     wire_txs_begin(&iterator, &txs);
     while (wire_txs_next(&iterator, &tx)) {
-        (void)inbound_tx(d, tx, false, &id);
+        (void)inbound_tx(d, from, tx, false, &id);
     }
 }
 
@@ -358,7 +406,7 @@ void inbound_frame(struct driver *d, const struct net_event *event)
     }
     d->peers[from].heard_ms = driver_now_ms();
     if (!wire_decode_message(event->bytes, &message)) {
-        log_line(LOG_ODD, "net", "validator %u sent bytes that are no message", from);
+        odd(d, from, "sent bytes that are no message");
         return;
     }
     switch (message.kind) {
@@ -384,7 +432,7 @@ void inbound_frame(struct driver *d, const struct net_event *event)
         on_get_block(d, from, message.body);
         return;
     case WIRE_TXS:
-        on_txs(d, message.body);
+        on_txs(d, &event->key, message.body);
         return;
     case WIRE_BLOCK:
     case WIRE_WAKE:

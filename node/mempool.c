@@ -14,6 +14,7 @@ struct entry {
     struct mempool_entry public;
     uint8_t *raw;         /* what public.raw views; owned */
     uint32_t digest_next; /* chain of one digest bucket */
+    uint32_t id_next;
     uint32_t sender_next; /* chain of one sender bucket */
     uint32_t older;       /* list in order of arrival, through entry 0 */
     uint32_t newer;
@@ -24,6 +25,7 @@ struct mempool {
     uint64_t size;
     uint32_t free_head; /* chain through digest_next */
     uint32_t by_digest[BUCKET_COUNT];
+    uint32_t by_id[BUCKET_COUNT];
     uint32_t by_sender[BUCKET_COUNT];
     struct entry entries[ENTRY_MAX];
 };
@@ -103,6 +105,9 @@ enum mempool_verdict mempool_add(struct mempool *pool, const struct mempool_entr
     uint32_t *digest_head = &pool->by_digest[bucket_of(entry->digest.bytes)];
     e->digest_next = *digest_head;
     *digest_head = i;
+    uint32_t *id_head = &pool->by_id[bucket_of(entry->id.bytes)];
+    e->id_next = *id_head;
+    *id_head = i;
     uint32_t *sender_head = &pool->by_sender[bucket_of(entry->sender.bytes)];
     e->sender_next = *sender_head;
     *sender_head = i;
@@ -123,6 +128,11 @@ static void remove_entry(struct mempool *pool, uint32_t i)
         link = &pool->entries[*link].digest_next;
     }
     *link = e->digest_next;
+    link = &pool->by_id[bucket_of(e->public.id.bytes)];
+    while (*link != i) {
+        link = &pool->entries[*link].id_next;
+    }
+    *link = e->id_next;
     link = &pool->by_sender[bucket_of(e->public.sender.bytes)];
     while (*link != i) {
         link = &pool->entries[*link].sender_next;
@@ -156,6 +166,15 @@ void mempool_expire(struct mempool *pool, uint64_t now_ms)
         }
         i = newer;
     }
+}
+
+bool mempool_has_id(const struct mempool *pool, const struct hash *id)
+{
+    uint32_t i = pool->by_id[bucket_of(id->bytes)];
+    while (i != 0 && !hash_equal(&pool->entries[i].public.id, id)) {
+        i = pool->entries[i].id_next;
+    }
+    return i != 0;
 }
 
 uint32_t mempool_count(const struct mempool *pool)

@@ -24,6 +24,7 @@ enum mempool_verdict {
 
 struct mempool_entry {
     struct hash digest; /* of raw */
+    struct hash id;     /* the public one, without the signature */
     struct address sender;
     struct bytes raw;
     uint64_t valid_until_ms;
@@ -41,6 +42,7 @@ void mempool_remove(struct mempool *pool, const struct hash *digest);
 /* Remove what can no longer enter a block whose header time is now_ms. */
 void mempool_expire(struct mempool *pool, uint64_t now_ms);
 
+bool mempool_has_id(const struct mempool *pool, const struct hash *id);
 uint32_t mempool_count(const struct mempool *pool);
 uint64_t mempool_size(const struct mempool *pool);
 

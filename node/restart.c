@@ -13,7 +13,12 @@
 /* Opening in order: genesis, keys, chain.db and state.db (executing what state.db lacks),
  * sign.state, journal, core, net.  Closing is the reverse. */
 
-enum { STANDSTILL_MS = 5000 };
+enum {
+    STANDSTILL_MS = 5000,
+    WASTE_BURST = 512, /* useless transactions at once, and ... */
+    WASTE_RATE = 64,   /* ... a second: 4 ms of verification */
+    ODDITY_BURST = 20,
+};
 
 static bool path_in(char *out, const char *dir, const char *name, struct error *error)
 {
@@ -58,22 +63,14 @@ static bool open_identity(struct driver *d, struct error *error)
     return true;
 }
 
-/* X2: a direct-mapped table; a collision only costs a verification. */
-static struct hash *verdict_slot(struct driver *d, const struct hash *digest)
-{
-    uint32_t index = 0;
-    memcpy(&index, digest->bytes, sizeof(index));
-    return &d->verdicts[index % DRIVER_VERDICT_COUNT];
-}
-
 static bool verdict_known(void *context, const struct hash *digest)
 {
-    return hash_equal(verdict_slot(context, digest), digest);
+    return inbound_known_good(context, digest);
 }
 
 static void verdict_remember(void *context, const struct hash *digest)
 {
-    *verdict_slot(context, digest) = *digest;
+    inbound_remember_good(context, digest);
 }
 
 static bool make_machines(struct driver *d, struct error *error)
@@ -95,6 +92,8 @@ static bool make_machines(struct driver *d, struct error *error)
         free(building);
         return error_set(error, EXIT_CODE_FAILURE, "node: no memory");
     }
+    budget_init(&d->waste, WASTE_BURST, WASTE_RATE);
+    budget_init(&d->oddities, ODDITY_BURST, 1);
     d->machine = state_init(machine, &config);
     d->admission = state_admission_init(admission, &config);
     d->building = state_admission_init(building, &config);
@@ -324,24 +323,6 @@ static bool open_journal(struct driver *d, struct error *error)
            d->signer.export_votes(d->signer.context, restore_signed, d, error);
 }
 
-static enum net_reason admit(void *context, enum net_role role, enum net_lane lane,
-                             const struct net_key *key)
-{
-    const struct driver *d = context;
-    const bool validator = inbound_validator(d, key) < d->set.count;
-    switch (role) {
-    case NET_ROLE_VALIDATOR:
-        return validator ? NET_REASON_NONE : NET_REASON_NOT_ADMITTED;
-    case NET_ROLE_CLIENT:
-    case NET_ROLE_ANON:
-        return lane == NET_LANE_BULK ? NET_REASON_NONE : NET_REASON_NOT_ADMITTED;
-    case NET_ROLE_FULL:
-    case NET_ROLE_MEMBER:
-        return NET_REASON_NOT_ADMITTED;
-    }
-    return NET_REASON_NOT_ADMITTED;
-}
-
 static bool open_net(struct driver *d, struct error *error)
 {
     const struct net_config config = {.listen = d->config.listen,
@@ -349,7 +330,7 @@ static bool open_net(struct driver *d, struct error *error)
                                       .genesis_hash = d->chain_id,
                                       .role = NET_ROLE_VALIDATOR,
                                       .key = d->network_key,
-                                      .admit = admit,
+                                      .admit = driver_admit,
                                       .admit_context = d};
     if (!net_open(&config, &d->net, error)) {
         return false;

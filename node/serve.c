@@ -178,33 +178,12 @@ static bool find_anchor(struct driver *d, uint64_t height, struct api_anchor *an
     return true;
 }
 
-static bool has_id(struct bytes raw, const struct hash *tx_id)
-{
-    struct tx tx;
-    struct hash id;
-    if (!wire_decode_tx(raw, &tx)) {
-        return false;
-    }
-    crypto_digest(TAG_TX, tx.payload, &id);
-    return hash_equal(&id, tx_id);
-}
-
-static bool is_pooled(const struct driver *d, const struct hash *tx_id)
-{
-    struct mempool_entry entry;
-    uint32_t cursor = 0;
-    bool found = false;
-    while (!found && mempool_next(d->pool, &cursor, &entry)) {
-        found = has_id(entry.raw, tx_id);
-    }
-    return found;
-}
-
 static void answer_tx(struct driver *d, const struct api_request *request,
                       struct api_answer *answer, struct holding *holding)
 {
     if (!recent_find(d->recent, &request->hash, &answer->height, &answer->index)) {
-        answer->tx_status = is_pooled(d, &request->hash) ? API_TX_PENDING : API_TX_UNKNOWN;
+        answer->tx_status =
+            mempool_has_id(d->pool, &request->hash) ? API_TX_PENDING : API_TX_UNKNOWN;
         return;
     }
     answer->tx_status = API_TX_FINAL;
@@ -276,7 +255,21 @@ static void answer_submit(struct driver *d, const struct net_event *event,
         fail(answer, EXIT_CODE_DENIED, "transactions need a session with a registered key");
         return;
     }
-    answer->code = (uint32_t)inbound_tx(d, request->tx, true, &answer->hash);
+    answer->code = (uint32_t)inbound_tx(d, &event->key, request->tx, true, &answer->hash);
+}
+
+static void answer_submit_many(struct driver *d, const struct net_event *event,
+                               const struct api_request *request, struct api_answer *answer)
+{
+    struct hash id;
+    if (event->role == NET_ROLE_ANON) {
+        fail(answer, EXIT_CODE_DENIED, "transactions need a session with a registered key");
+        return;
+    }
+    answer->code_count = request->tx_count;
+    for (uint32_t i = 0; i < request->tx_count; i++) {
+        answer->codes[i] = (uint32_t)inbound_tx(d, &event->key, request->txs[i], true, &id);
+    }
 }
 
 static void make_answer(struct driver *d, const struct net_event *event,
@@ -294,6 +287,9 @@ static void make_answer(struct driver *d, const struct net_event *event,
         return;
     case API_SUBMIT:
         answer_submit(d, event, request, answer);
+        return;
+    case API_SUBMIT_MANY:
+        answer_submit_many(d, event, request, answer);
         return;
     case API_FINAL:
         answer_final(d, answer, holding);
@@ -330,9 +326,13 @@ void serve_request(struct driver *d, const struct net_event *event)
     }
     wire_writer_init(&writer, d->out, DRIVER_OUT_SIZE);
     api_write_answer(&writer, &answer);
-    if (wire_writer_end(&writer, &out)) {
-        (void)net_reply(d->net, event->session, event->request, out);
+    if (!wire_writer_end(&writer, &out)) {
+        fail(&answer, EXIT_CODE_USAGE, "the answer would not fit a frame; ask for less");
+        wire_writer_init(&writer, d->out, DRIVER_OUT_SIZE);
+        api_write_answer(&writer, &answer);
+        ASSERT(wire_writer_end(&writer, &out));
     }
+    (void)net_reply(d->net, event->session, event->request, out);
     for (uint32_t i = 0; i < holding.count; i++) {
         free(holding.buffers[i].data);
     }

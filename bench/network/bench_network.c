@@ -27,7 +27,14 @@
 #include "wire/api/api.h"
 #include "wire/wire.h"
 
-enum { ACCOUNT_MAX = 4000, THREAD_MAX = 8, CALL_MS = 10000, TX_SIZE = 320, WAIT_MS = 60000 };
+enum {
+    ACCOUNT_MAX = 4000,
+    THREAD_MAX = 8,
+    CALL_MS = 10000,
+    TX_SIZE = 320,
+    WAIT_MS = 60000,
+    BATCH = 64, /* transfers in one request */
+};
 
 struct sender {
     struct crypto_key *key;
@@ -140,7 +147,7 @@ static struct net_client *connect_to(const struct load *load, uint32_t number)
 static bool call(struct net_client *client, const struct api_request *request,
                  struct api_answer *answer)
 {
-    uint8_t buffer[TX_SIZE + 64];
+    uint8_t buffer[BATCH * TX_SIZE + 64];
     struct wire_writer writer;
     struct bytes bytes;
     struct net_event event;
@@ -193,6 +200,26 @@ static bool submit(struct net_client *client, const struct encoded *tx, struct a
     return call(client, &request, answer) && answer->kind == API_SUBMIT && answer->code == 0;
 }
 
+/* How many of count transfers were refused. */
+static uint32_t submit_many(struct net_client *client, const struct encoded *txs, uint32_t count,
+                            struct api_answer *answer)
+{
+    static _Thread_local struct api_request request;
+    uint32_t refused = 0;
+    request = (struct api_request){.kind = API_SUBMIT_MANY, .tx_count = count};
+    for (uint32_t i = 0; i < count; i++) {
+        request.txs[i] = bytes_of(txs[i].data, txs[i].size);
+    }
+    if (!call(client, &request, answer) || answer->kind != API_SUBMIT_MANY ||
+        answer->code_count != count) {
+        return count;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        refused += answer->codes[i] != 0 ? 1 : 0;
+    }
+    return refused;
+}
+
 static bool wait_final(struct net_client *client, const struct hash *id, int poll_ms)
 {
     static _Thread_local struct api_answer answer;
@@ -213,8 +240,9 @@ static void *run_thread(void *context)
     struct thread *t = context;
     static _Thread_local struct api_answer answer;
     struct net_client *client = connect_to(t->load, t->index % t->load->validators);
-    for (uint32_t i = 0; i < t->count; i++) {
-        t->refused += submit(client, &t->txs[i], &answer) ? 0 : 1;
+    for (uint32_t i = 0; i < t->count; i += BATCH) {
+        const uint32_t count = t->count - i < BATCH ? t->count - i : BATCH;
+        t->refused += submit_many(client, &t->txs[i], count, &answer);
     }
     /* Every account's transfers commit in order: its last one speaks for all. */
     const uint32_t tail = t->count < t->load->account_count ? t->count : t->load->account_count;

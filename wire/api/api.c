@@ -27,6 +27,14 @@ void api_write_request(struct wire_writer *writer, const struct api_request *req
         wire_write_u64(writer, request->kind);
         wire_write_bin(writer, request->tx);
         return;
+    case API_SUBMIT_MANY:
+        wire_write_array(writer, 2);
+        wire_write_u64(writer, request->kind);
+        wire_write_array(writer, request->tx_count);
+        for (uint32_t i = 0; i < request->tx_count; i++) {
+            wire_write_bin(writer, request->txs[i]);
+        }
+        return;
     case API_BLOCK:
         wire_write_array(writer, 2);
         wire_write_u64(writer, request->kind);
@@ -49,7 +57,7 @@ void api_write_request(struct wire_writer *writer, const struct api_request *req
 static void read_request(struct wire_reader *r, struct api_request *out)
 {
     const uint32_t fields = wire_read_list(r, 2);
-    out->kind = (enum api_kind)wire_read_u32_max(r, API_STATUS);
+    out->kind = (enum api_kind)wire_read_u32_max(r, API_KIND_MAX);
     const bool plain =
         out->kind == API_GENESIS || out->kind == API_FINAL || out->kind == API_STATUS;
     if (fields != (plain ? 1U : 2U)) {
@@ -67,6 +75,12 @@ static void read_request(struct wire_reader *r, struct api_request *out)
         return;
     case API_SUBMIT:
         out->tx = wire_read_bin(r, TX_SIZE_MAX);
+        return;
+    case API_SUBMIT_MANY:
+        out->tx_count = wire_read_list(r, API_SUBMIT_MAX);
+        for (uint32_t i = 0; i < out->tx_count; i++) {
+            out->txs[i] = wire_read_bin(r, TX_SIZE_MAX);
+        }
         return;
     case API_BLOCK:
         out->height = wire_read_u64(r);
@@ -183,6 +197,7 @@ static uint32_t field_count(const struct api_answer *answer)
         return 6;
     case API_GENESIS:
     case API_STATUS:
+    case API_SUBMIT_MANY:
         return 2;
     case API_PROVE:
         return 4;
@@ -229,6 +244,12 @@ void api_write_answer(struct wire_writer *w, const struct api_answer *answer)
     case API_SUBMIT:
         wire_write_u64(w, answer->code);
         wire_write_hash(w, &answer->hash);
+        return;
+    case API_SUBMIT_MANY:
+        wire_write_array(w, answer->code_count);
+        for (uint32_t i = 0; i < answer->code_count; i++) {
+            wire_write_u64(w, answer->codes[i]);
+        }
         return;
     case API_FINAL:
         wire_write_bin(w, answer->header);
@@ -286,6 +307,12 @@ static void read_fields(struct wire_reader *r, struct api_answer *out)
         out->code = wire_read_u32(r);
         out->hash = wire_read_hash(r);
         return;
+    case API_SUBMIT_MANY:
+        out->code_count = wire_read_list(r, API_SUBMIT_MAX);
+        for (uint32_t i = 0; i < out->code_count; i++) {
+            out->codes[i] = wire_read_u32(r);
+        }
+        return;
     case API_FINAL:
         out->header = wire_read_bin(r, API_BYTES_MAX);
         out->last_final = wire_read_bin(r, API_BYTES_MAX);
@@ -312,7 +339,7 @@ bool api_decode_answer(struct bytes in, struct api_answer *out)
     memset(out, 0, sizeof(*out));
     wire_reader_init_nodes(&reader, in, API_NODES_MAX);
     const uint32_t fields = wire_read_list(&reader, 7);
-    out->kind = (enum api_kind)wire_read_u32_max(&reader, API_STATUS);
+    out->kind = (enum api_kind)wire_read_u32_max(&reader, API_KIND_MAX);
     read_fields(&reader, out);
     if (!wire_reader_end(&reader)) {
         return false;

@@ -15,19 +15,22 @@
 
 enum api_kind {
     API_ERROR = 0,
-    API_HEAD = 1,    /* N4: signed height and clock, answers a nonce */
-    API_GENESIS = 2, /* the genesis file */
-    API_SUBMIT = 3,  /* hand in a transaction */
-    API_FINAL = 4,   /* the newest final header and what makes it final */
-    API_PROVE = 5,   /* values under keys, with proofs at the newest provable root */
-    API_BLOCK = 6,   /* one final block */
-    API_TX = 7,      /* where a transaction is; with a proof once its result is certified */
-    API_STATUS = 8,  /* the node's own view, JSON for people */
+    API_HEAD = 1,        /* N4: signed height and clock, answers a nonce */
+    API_GENESIS = 2,     /* the genesis file */
+    API_SUBMIT = 3,      /* hand in a transaction */
+    API_FINAL = 4,       /* the newest final header and what makes it final */
+    API_PROVE = 5,       /* values under keys, with proofs at the newest provable root */
+    API_BLOCK = 6,       /* one final block */
+    API_TX = 7,          /* where a transaction is; with a proof once its result is certified */
+    API_STATUS = 8,      /* the node's own view, JSON for people */
+    API_SUBMIT_MANY = 9, /* hand in several transactions; one code each */
+    API_KIND_MAX = API_SUBMIT_MANY,
 };
 
 enum {
     API_PROVE_KEY_MAX = 64,
-    API_TEXT_MAX = 8192,
+    API_SUBMIT_MAX = 256,
+    API_TEXT_MAX = 32768, /* STATUS of 128 validators */
     API_PATH_MAX = 63,
 };
 
@@ -38,6 +41,8 @@ struct api_request {
     uint64_t height;  /* BLOCK */
     uint32_t key_count;
     struct bytes keys[API_PROVE_KEY_MAX]; /* PROVE */
+    uint32_t tx_count;
+    struct bytes txs[API_SUBMIT_MAX]; /* SUBMIT_MANY */
 };
 
 void api_write_request(struct wire_writer *writer, const struct api_request *request);
@@ -91,6 +96,8 @@ struct api_answer {
     uint32_t index;           /* TX: in its block */
     struct api_path path;     /* TX: of the result in anchor.header's results_root */
     struct api_anchor anchor; /* TX: the header at height + 1 */
+    uint32_t code_count;
+    uint32_t codes[API_SUBMIT_MAX]; /* SUBMIT_MANY, in the order of the transactions */
 };
 
 void api_write_answer(struct wire_writer *writer, const struct api_answer *answer);

@@ -15,6 +15,8 @@ static struct mempool_entry entry_of(uint32_t number, uint32_t sender, const uin
     store_le32(entry.digest.bytes, number * 2654435761U);
     store_le32(entry.digest.bytes + 4, number);
     store_le32(entry.sender.bytes, sender);
+    store_le32(entry.id.bytes, number % 3); /* ids may collide in their bucket */
+    store_le32(entry.id.bytes + 4, number);
     return entry;
 }
 
@@ -29,8 +31,10 @@ static void oldest_comes_first(void **state)
         assert_int_equal(mempool_add(pool, &entry), MEMPOOL_DUPLICATE);
     }
     const struct mempool_entry third = entry_of(3, 1, raw, sizeof(raw));
+    assert_true(mempool_has_id(pool, &third.id));
     mempool_remove(pool, &third.digest);
     mempool_remove(pool, &third.digest);
+    assert_false(mempool_has_id(pool, &third.id));
     const uint64_t expected[] = {1, 2, 4, 5};
     uint32_t cursor = 0;
     uint32_t seen = 0;

@@ -35,7 +35,7 @@ static void every_request_round_trips(void **state)
     (void)state;
     static struct api_request in;
     static struct api_request out;
-    for (int kind = API_HEAD; kind <= API_STATUS; kind++) {
+    for (int kind = API_HEAD; kind <= API_KIND_MAX; kind++) {
         memset(&in, 0, sizeof(in));
         in.kind = (enum api_kind)kind;
         in.hash.bytes[3] = 7;
@@ -44,12 +44,16 @@ static void every_request_round_trips(void **state)
         in.key_count = 2;
         in.keys[0] = bytes_of("a", 1);
         in.keys[1] = bytes_of("bc", 2);
+        in.tx_count = 2;
+        in.txs[0] = bytes_of("one", 3);
+        in.txs[1] = bytes_of("two", 3);
         const struct bytes encoded = encode_request(&in);
         assert_true(api_decode_request(encoded, &out));
         assert_int_equal(out.kind, kind);
         assert_true(kind != API_SUBMIT || bytes_equal(out.tx, in.tx));
         assert_true(kind != API_BLOCK || out.height == in.height);
         assert_true(kind != API_PROVE || bytes_equal(out.keys[1], in.keys[1]));
+        assert_true(kind != API_SUBMIT_MANY || bytes_equal(out.txs[1], in.txs[1]));
         assert_true(kind != API_TX || hash_equal(&out.hash, &in.hash));
         for (size_t cut = 0; cut < encoded.size; cut++) {
             assert_false(api_decode_request(bytes_of(encoded.data, cut), &out));
@@ -73,6 +77,8 @@ static void fill_answer(struct api_answer *in, int kind)
     in->proofs[0] =
         (struct api_proof){.present = true, .value = bytes_of("v", 1), .proof = bytes_of("p", 1)};
     in->proofs[1] = (struct api_proof){.proof = bytes_of("q", 1)};
+    in->code_count = 2;
+    in->codes[1] = 70000;
     in->tx_status = API_TX_PROVEN;
     in->index = 4;
     in->path = (struct api_path){.index = 1, .count = 2, .size = 1};
@@ -87,12 +93,13 @@ static void every_answer_round_trips(void **state)
     (void)state;
     static struct api_answer in;
     static struct api_answer out;
-    for (int kind = API_ERROR; kind <= API_STATUS; kind++) {
+    for (int kind = API_ERROR; kind <= API_KIND_MAX; kind++) {
         fill_answer(&in, kind);
         const struct bytes encoded = encode_answer(&in);
         assert_true(api_decode_answer(encoded, &out));
         assert_int_equal(out.kind, kind);
         assert_true(kind != API_STATUS || bytes_equal(out.text, in.text));
+        assert_true(kind != API_SUBMIT_MANY || out.codes[1] == in.codes[1]);
         for (size_t cut = 0; cut < encoded.size; cut++) {
             assert_false(api_decode_answer(bytes_of(encoded.data, cut), &out));
         }
