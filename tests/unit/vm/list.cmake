@@ -21,3 +21,6 @@ if(TARGET vm_exhaustive)
     endforeach()
   endforeach()
 endif()
+
+unit_test(test_vectors ${CMAKE_CURRENT_LIST_DIR}/test_vectors.c NEEDS vm crypto)
+add_test(NAME tidy.vm_vectors COMMAND python3 ${PROJECT_SOURCE_DIR}/tools/vm_model.py --check)
