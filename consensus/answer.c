@@ -65,7 +65,7 @@ void send_entry(const struct consensus *core, uint32_t to, struct consensus_acti
 /* A peer talks about a view that is final, or that we have left. */
 void answer_left(struct consensus *core, uint64_t view, uint32_t to, struct consensus_actions *out)
 {
-    if (view >= core->view || to == core->config.self) {
+    if (view >= core->view || to == core->config.self || !core->started) {
         return;
     }
     struct peer *peer = peer_of(core, to);
@@ -86,7 +86,7 @@ void answer_left(struct consensus *core, uint64_t view, uint32_t to, struct cons
 void answer_hint(struct consensus *core, uint32_t from, struct consensus_actions *out)
 {
     struct peer *peer = peer_of(core, from);
-    if (from != core->config.self &&
+    if (core->started && from != core->config.self &&
         is_due(&peer->status_ms, core->now_ms, core->config.delta_0_ms)) {
         emit(out, &(struct consensus_action){.kind = CONSENSUS_DO_SEND_STATUS, .to = from});
     }

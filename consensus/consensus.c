@@ -160,16 +160,8 @@ static enum consensus_verdict dispatch(struct consensus *core, const struct cons
         return CONSENSUS_ACCEPTED;
     case CONSENSUS_ON_PEER_UP:
         return on_peer_up(core, event, out);
-    case CONSENSUS_ON_PROPOSAL: {
-        const enum consensus_verdict verdict = on_proposal(core, event);
-        if (verdict == CONSENSUS_EARLY) {
-            answer_hint(core, event->from, out);
-        }
-        if (verdict == CONSENSUS_STALE) {
-            answer_left(core, event->proposal.proposal->light.view, event->from, out);
-        }
-        return verdict;
-    }
+    case CONSENSUS_ON_PROPOSAL:
+        return on_proposal(core, event, out);
     case CONSENSUS_ON_VOTE:
         return on_vote(core, event, out);
     case CONSENSUS_ON_CERTIFICATE:

@@ -192,7 +192,8 @@ enum consensus_verdict on_certificate(struct consensus *core, const struct conse
 /* proposal.c */
 enum consensus_verdict proposal_check(const struct consensus *core,
                                       const struct consensus_event *event);
-enum consensus_verdict on_proposal(struct consensus *core, const struct consensus_event *event);
+enum consensus_verdict on_proposal(struct consensus *core, const struct consensus_event *event,
+                                   struct consensus_actions *out);
 enum consensus_verdict on_built(struct consensus *core, const struct consensus_event *event,
                                 struct consensus_actions *out);
 enum consensus_verdict on_build_failed(struct consensus *core, uint64_t view);
@@ -227,7 +228,6 @@ void timers_set(struct consensus *core, struct consensus_actions *out);
 bool is_leader_silent(const struct consensus *core);
 uint64_t build_at_ms(const struct consensus *core);
 
-/* repair.c */
 void repair_run(struct consensus *core, const struct want *want_final,
                 struct consensus_actions *out);
 uint64_t repair_next_ms(const struct consensus *core);

@@ -62,9 +62,16 @@ static struct candidate candidate_of(const struct consensus_event *event)
     };
 }
 
-enum consensus_verdict on_proposal(struct consensus *core, const struct consensus_event *event)
+enum consensus_verdict on_proposal(struct consensus *core, const struct consensus_event *event,
+                                   struct consensus_actions *out)
 {
     const enum consensus_verdict verdict = proposal_check(core, event);
+    if (verdict == CONSENSUS_EARLY) {
+        answer_hint(core, event->from, out);
+    }
+    if (verdict == CONSENSUS_STALE) {
+        answer_left(core, event->proposal.proposal->light.view, event->from, out);
+    }
     if (verdict != CONSENSUS_ACCEPTED) {
         return verdict;
     }

@@ -94,6 +94,7 @@ static bool has_voted_for(const struct consensus *core, uint32_t validator, cons
 static uint32_t repair_peer(const struct consensus *core, const struct repair *repair)
 {
     const uint32_t n = core->config.validator_count;
+    ASSERT(n > 0);
     const uint32_t leader = view_leader(core, repair->want.leader_view);
     const bool voters_only = repair->attempts % 2 == 1;
     const uint32_t first = leader + (repair->attempts + 1) / 2;

@@ -24,7 +24,7 @@ void consensus_restore_proposal(struct consensus *core, const struct proposal *p
         .kind = CONSENSUS_ON_PROPOSAL,
         .proposal = {.proposal = proposal, .hash = *hash, .empty = empty, .due_work = true},
     };
-    if (on_proposal(core, &event) != CONSENSUS_ACCEPTED) {
+    if (on_proposal(core, &event, NULL) != CONSENSUS_ACCEPTED) {
         return;
     }
     struct slot *slot = slot_find(core, proposal->light.view);
@@ -63,6 +63,24 @@ void consensus_restore_vote(struct consensus *core, const struct vote *vote)
     slot->promises[vote->kind].proposal = vote->proposal;
 }
 
+static void slot_sign(const struct consensus *core, const struct slot *slot,
+                      struct consensus_actions *out)
+{
+    for (uint32_t kind = 0; kind < KIND_COUNT; kind++) {
+        const struct promise *promise = &slot->promises[kind];
+        const bool stale =
+            kind == VOTE_PROPOSE && (slot->view != core->view || !slot->candidate.present);
+        if (promise->made && !stale) {
+            const struct vote vote = {.kind = (enum vote_kind)kind,
+                                      .epoch = core->config.epoch,
+                                      .view = slot->view,
+                                      .proposal = promise->proposal,
+                                      .validator = core->config.self};
+            emit_vote(core, out, CONSENSUS_DO_SIGN, &vote);
+        }
+    }
+}
+
 /* ON_START: own votes above fin are signed again, to the same bytes, and sent again: nothing
  * of them may have left (P9). */
 void restart_sign(struct consensus *core, struct consensus_actions *out)
@@ -72,18 +90,8 @@ void restart_sign(struct consensus *core, struct consensus_actions *out)
     view = view > core->fin.view ? view : core->fin.view + 1;
     for (; view <= top; view++) {
         const struct slot *slot = slot_peek(core, view);
-        for (uint32_t kind = 0; slot != NULL && kind < KIND_COUNT; kind++) {
-            const struct promise *promise = &slot->promises[kind];
-            const bool stale =
-                kind == VOTE_PROPOSE && (view != core->view || !slot->candidate.present);
-            if (promise->made && !stale) {
-                const struct vote vote = {.kind = (enum vote_kind)kind,
-                                          .epoch = core->config.epoch,
-                                          .view = view,
-                                          .proposal = promise->proposal,
-                                          .validator = core->config.self};
-                emit_vote(core, out, CONSENSUS_DO_SIGN, &vote);
-            }
+        if (slot != NULL) {
+            slot_sign(core, slot, out);
         }
     }
 }

@@ -219,6 +219,15 @@ bool rule_certify(struct consensus *core, struct consensus_actions *out)
     return changed;
 }
 
+/* R9 b. */
+static void view_give_up(struct consensus *core, uint64_t view)
+{
+    struct slot *slot = slot_find(core, view);
+    if (slot != NULL) {
+        slot->give_up = true;
+    }
+}
+
 enum consensus_verdict on_certified(struct consensus *core, const struct consensus_event *event,
                                     struct consensus_actions *out)
 {
@@ -234,14 +243,10 @@ enum consensus_verdict on_certified(struct consensus *core, const struct consens
         record->certified = true;
         emit_block(out, CONSENSUS_DO_PERSIST_CERTIFIED, &record->block);
         return CONSENSUS_ACCEPTED;
-    case CONSENSUS_CERTIFY_BAD: {
+    case CONSENSUS_CERTIFY_BAD:
         record->bad = true; /* K10: not journaled */
-        struct slot *slot = slot_find(core, record->view);
-        if (slot != NULL) {
-            slot->give_up = true;
-        }
+        view_give_up(core, record->view);
         return CONSENSUS_ACCEPTED;
-    }
     }
     return CONSENSUS_MALFORMED;
 }

@@ -94,7 +94,9 @@ static uint32_t sign_run(struct driver *d, uint32_t first)
         votes[count] = d->actions.items[first + count].vote;
         count++;
     }
-    if (!d->signer.sign(d->signer.context, &d->set_hash, votes, count, answers, &d->error)) {
+    const struct signer_request request = {
+        .set_hash = &d->set_hash, .votes = votes, .count = count};
+    if (!d->signer.sign(d->signer.context, &request, answers, &d->error)) {
         return count;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -221,7 +223,8 @@ static void serve_record(void *context, const struct journal_record *record)
 static void serve_certificate(struct driver *d, const struct consensus_action *action)
 {
     struct serving serving = {.d = d, .to = action->to};
-    if (!journal_read_view(d->journal, 0, action->range.view, serve_record, &serving, &d->error)) {
+    const struct journal_place place = {.epoch = 0, .view = action->range.view};
+    if (!journal_read_view(d->journal, place, serve_record, &serving, &d->error)) {
         return; /* d->error stops the node */
     }
 }

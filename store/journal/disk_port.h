@@ -22,6 +22,12 @@ enum { DISK_NAME_MAX = 64 };
 
 typedef void disk_visit(void *context, const char *name);
 
+struct disk_read {
+    uint64_t offset;
+    size_t size;
+    void *out;
+};
+
 struct disk_port {
     void *context;
     /* Open for reading and writing, made empty if create and not there.  False with
@@ -32,9 +38,8 @@ struct disk_port {
     bool (*append)(void *context, int file, struct bytes bytes, struct error *error);
     bool (*write_at)(void *context, int file, uint64_t offset, struct bytes bytes,
                      struct error *error);
-    /* Exactly size bytes, or an error. */
-    bool (*read_at)(void *context, int file, uint64_t offset, void *out, size_t size,
-                    struct error *error);
+    /* Exactly read.size bytes, or an error. */
+    bool (*read_at)(void *context, int file, struct disk_read read, struct error *error);
     bool (*truncate)(void *context, int file, uint64_t size, struct error *error);
     bool (*sync)(void *context, int file, struct error *error);
     bool (*rename)(void *context, const char *from, const char *to, struct error *error);

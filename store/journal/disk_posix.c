@@ -76,17 +76,16 @@ static bool posix_write_at(void *context, int file, uint64_t offset, struct byte
 
 static bool posix_append(void *context, int file, struct bytes bytes, struct error *error)
 {
-    uint64_t size;
+    uint64_t size = 0;
     return posix_size(context, file, &size, error) &&
            posix_write_at(context, file, size, bytes, error);
 }
 
-static bool posix_read_at(void *context, int file, uint64_t offset, void *out, size_t size,
-                          struct error *error)
+static bool posix_read_at(void *context, int file, struct disk_read read, struct error *error)
 {
-    uint8_t *to = out;
-    while (size > 0) {
-        const ssize_t done = pread(file, to, size, (off_t)offset);
+    uint8_t *to = read.out;
+    while (read.size > 0) {
+        const ssize_t done = pread(file, to, read.size, (off_t)read.offset);
         if (done < 0 && errno == EINTR) {
             continue;
         }
@@ -97,8 +96,8 @@ static bool posix_read_at(void *context, int file, uint64_t offset, void *out, s
             return fail(context, "read", "(open file)", error);
         }
         to += done;
-        size -= (size_t)done;
-        offset += (uint64_t)done;
+        read.size -= (size_t)done;
+        read.offset += (uint64_t)done;
     }
     return true;
 }

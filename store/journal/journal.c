@@ -85,23 +85,27 @@ static bool segment_begin(struct journal *journal, uint64_t number, struct error
            disk->sync(disk->context, journal->file, error) && disk->sync_dir(disk->context, error);
 }
 
-static bool segment_load(struct journal *journal, int file, struct bytes *out, struct error *error)
+/* Bytes of our own, freed by whoever asked for them. */
+struct buffer {
+    uint8_t *data;
+    size_t size;
+};
+
+static bool segment_load(struct journal *journal, int file, struct buffer *out, struct error *error)
 {
     const struct disk_port *disk = &journal->disk;
     uint64_t size = 0;
+    *out = (struct buffer){0};
     if (!disk->size(disk->context, file, &size, error)) {
         return false;
     }
-    uint8_t *data = malloc(size > 0 ? (size_t)size : 1);
-    if (data == NULL) {
+    out->size = (size_t)size;
+    out->data = malloc(size > 0 ? out->size : 1);
+    if (out->data == NULL) {
         return out_of_memory(journal, error);
     }
-    *out = bytes_of(data, (size_t)size);
-    if (!disk->read_at(disk->context, file, 0, data, (size_t)size, error)) {
-        free(data);
-        return false;
-    }
-    return true;
+    const struct disk_read read = {.size = out->size, .out = out->data};
+    return disk->read_at(disk->context, file, read, error);
 }
 
 static void visit_record(const struct record_view *record, journal_visit *visit, void *context)
@@ -139,40 +143,55 @@ static bool corrupt(const struct segment *segment, size_t offset, struct error *
                      name, offset);
 }
 
-/* What a crash may leave of the newest segment is cut off; of an older one nothing is. */
-static bool segment_recover(struct journal *journal, bool newest, journal_visit *visit,
-                            void *context, struct error *error)
+/* Cut off what a crash left of the newest segment; end: behind the last intact record, 0 when
+ * not even the header is. */
+static bool segment_cut(struct journal *journal, size_t end, struct error *error)
 {
     const struct disk_port *disk = &journal->disk;
     struct segment *segment = active(journal);
-    struct bytes data;
-    if (!segment_load(journal, journal->file, &data, error)) {
-        return false;
-    }
-    size_t end = 0;
-    const bool has_header = segment_header_check(data, segment->number);
-    if (has_header) {
-        end = segment_replay(journal, segment, data, visit, context);
-    }
-    const bool torn = end < data.size || !has_header;
-    const bool durable =
-        torn && (!newest || segment_has_later_unit(data, end, journal->unit_number));
-    free((void *)(uintptr_t)data.data);
-    if (durable) {
-        return corrupt(segment, end, error);
-    }
-    segment->size = end;
-    if (!torn) {
-        return true;
-    }
-    journal->truncated_size = data.size - end;
     uint8_t header[SEGMENT_HEADER_SIZE];
     segment_header_write(segment->number, header);
-    segment->size = has_header ? end : sizeof(header);
+    segment->size = end > 0 ? end : sizeof(header);
     return disk->truncate(disk->context, journal->file, end, error) &&
-           (has_header || disk->write_at(disk->context, journal->file, 0,
-                                         bytes_of(header, sizeof(header)), error)) &&
+           disk->write_at(disk->context, journal->file, 0, bytes_of(header, sizeof(header)),
+                          error) &&
            disk->sync(disk->context, journal->file, error);
+}
+
+struct recovery {
+    journal_visit *visit;
+    void *context;
+    bool newest;
+};
+
+static bool segment_judge(struct journal *journal, struct bytes data,
+                          const struct recovery *recovery, struct error *error)
+{
+    struct segment *segment = active(journal);
+    size_t end = 0;
+    if (segment_header_check(data, segment->number)) {
+        end = segment_replay(journal, segment, data, recovery->visit, recovery->context);
+    }
+    segment->size = end;
+    if (end == data.size && end > 0) {
+        return true;
+    }
+    if (!recovery->newest || segment_has_later_unit(data, end, journal->unit_number)) {
+        return corrupt(segment, end, error);
+    }
+    journal->truncated_size = data.size - end;
+    return segment_cut(journal, end, error);
+}
+
+/* What a crash may leave of the newest segment is cut off; of an older one nothing is. */
+static bool segment_recover(struct journal *journal, const struct recovery *recovery,
+                            struct error *error)
+{
+    struct buffer buffer;
+    const bool ok = segment_load(journal, journal->file, &buffer, error) &&
+                    segment_judge(journal, bytes_of(buffer.data, buffer.size), recovery, error);
+    free(buffer.data);
+    return ok;
 }
 
 struct listing {
@@ -212,7 +231,9 @@ static int compare_numbers(const void *a, const void *b)
 static bool replay_all(struct journal *journal, const struct listing *listing, journal_visit *visit,
                        void *context, struct error *error)
 {
+    struct recovery recovery = {.visit = visit, .context = context};
     for (size_t i = 0; i < listing->count; i++) {
+        recovery.newest = i + 1 == listing->count;
         if (i > 0 && listing->numbers[i] != listing->numbers[i - 1] + 1) {
             const struct segment missing = {.number = listing->numbers[i - 1] + 1};
             return corrupt(&missing, 0, error);
@@ -220,7 +241,7 @@ static bool replay_all(struct journal *journal, const struct listing *listing, j
         file_close(journal);
         if (!segments_add(journal, listing->numbers[i], error) ||
             !segment_open(journal, active(journal), false, &journal->file, error) ||
-            !segment_recover(journal, i + 1 == listing->count, visit, context, error)) {
+            !segment_recover(journal, &recovery, error)) {
             return false;
         }
     }
@@ -380,24 +401,24 @@ static bool segment_read_view(struct journal *journal, const struct segment *seg
                               const struct view_filter *filter, struct error *error)
 {
     int file = -1;
-    struct bytes data;
+    struct buffer buffer;
     if (!segment_open(journal, segment, false, &file, error)) {
         return false;
     }
-    const bool ok = segment_load(journal, file, &data, error);
+    const bool ok = segment_load(journal, file, &buffer, error);
     journal->disk.close(journal->disk.context, file);
     if (ok) {
-        view_visit(filter, data, (size_t)segment->size);
-        free((void *)(uintptr_t)data.data);
+        view_visit(filter, bytes_of(buffer.data, buffer.size), (size_t)segment->size);
     }
+    free(buffer.data);
     return ok;
 }
 
-bool journal_read_view(struct journal *journal, uint64_t epoch, uint64_t view, journal_visit *visit,
+bool journal_read_view(struct journal *journal, struct journal_place place, journal_visit *visit,
                        void *context, struct error *error)
 {
     const struct view_filter filter = {
-        .key = {.epoch = epoch, .view = view}, .visit = visit, .context = context};
+        .key = {.epoch = place.epoch, .view = place.view}, .visit = visit, .context = context};
     for (uint32_t i = 0; i < journal->segment_count; i++) {
         const struct segment *segment = &journal->segments[i];
         if (segment->has_records && segment_key_compare(segment->min, filter.key) <= 0 &&

@@ -60,7 +60,11 @@ void journal_append(struct journal *journal, const struct journal_record *record
 MUST_USE bool journal_sync(struct journal *journal, struct error *error);
 
 /* Everything in (epoch, view) that was synced, for peers that ask for old certificates. */
-MUST_USE bool journal_read_view(struct journal *journal, uint64_t epoch, uint64_t view,
+struct journal_place {
+    uint64_t epoch;
+    uint64_t view;
+};
+MUST_USE bool journal_read_view(struct journal *journal, struct journal_place place,
                                 journal_visit *visit, void *context, struct error *error);
 
 /* Remove segments whose views are all <= (epoch, view), lexicographically: they are final and

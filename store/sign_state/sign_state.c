@@ -123,7 +123,8 @@ static bool state_load(struct sign_state *state, const struct sign_identity *ide
     }
     memset(slots, 0, sizeof(slots));
     const size_t readable = size < sizeof(slots) ? (size_t)size : sizeof(slots);
-    if (!disk->read_at(disk->context, state->file, 0, slots, readable, error)) {
+    const struct disk_read read = {.size = readable, .out = slots};
+    if (!disk->read_at(disk->context, state->file, read, error)) {
         return false;
     }
     const uint8_t *newest = NULL;

@@ -48,20 +48,20 @@ static void sign_vote(const struct signer *signer, const struct hash *set_hash,
     crypto_key_sign(signer->key, &digest, out);
 }
 
-static bool sign_all(void *context, const struct hash *set_hash, const struct vote *votes,
-                     uint32_t count, struct signer_answer *answers, struct error *error)
+static bool sign_all(void *context, const struct signer_request *request,
+                     struct signer_answer *answers, struct error *error)
 {
     const struct signer *signer = context;
     enum sign_verdict verdicts[SIGNER_BATCH_MAX];
-    ASSERT(count <= SIGNER_BATCH_MAX);
-    if (!sign_state_permit(signer->state, votes, count, verdicts, error)) {
+    ASSERT(request->count <= SIGNER_BATCH_MAX);
+    if (!sign_state_permit(signer->state, request->votes, request->count, verdicts, error)) {
         return false;
     }
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < request->count; i++) {
         memset(&answers[i], 0, sizeof(answers[i]));
         answers[i].verdict = verdicts[i];
         if (verdicts[i] == SIGN_PERMITTED) {
-            sign_vote(signer, set_hash, &votes[i], &answers[i].signature);
+            sign_vote(signer, request->set_hash, &request->votes[i], &answers[i].signature);
         }
     }
     return true;

@@ -10,6 +10,13 @@
  * digest itself, so that a broken node can never obtain a second vote.  The same request
  * gives the same bytes (RFC 6979). */
 
+/* Of votes kind, epoch, view and proposal count; set_hash is of their epoch. */
+struct signer_request {
+    const struct hash *set_hash;
+    const struct vote *votes;
+    uint32_t count; /* <= SIGNER_BATCH_MAX */
+};
+
 struct signer_answer {
     enum sign_verdict verdict;
     struct signature signature; /* when PERMITTED */
@@ -19,10 +26,10 @@ enum { SIGNER_BATCH_MAX = 64 }; /* requests in one call: one sync for all of the
 
 struct signer_port {
     void *context;
-    /* votes: kind, epoch, view and proposal count; set_hash is of votes' epoch.  False: the
-     * signer is gone or its disk failed, and nothing was answered. */
-    bool (*sign)(void *context, const struct hash *set_hash, const struct vote *votes,
-                 uint32_t count, struct signer_answer *answers, struct error *error);
+    /* One answer for each vote.  False: the signer is gone or its disk failed, and nothing was
+     * answered. */
+    bool (*sign)(void *context, const struct signer_request *request, struct signer_answer *answers,
+                 struct error *error);
     /* Every vote that sign.state remembers, to seed the core at start (J4). */
     bool (*export_votes)(void *context, sign_state_visit *visit, void *visit_context,
                          struct error *error);

@@ -291,8 +291,8 @@ static void act_one(struct sim_world *world, struct sim_node *node,
     case CONSENSUS_DO_SERVE_CERTIFICATE: {
         struct error error = {0};
         struct serve serve = {.world = world, .node = node, .to = action->to};
-        const bool read =
-            journal_read_view(node->journal, 1, action->range.view, serve_record, &serve, &error);
+        const struct journal_place place = {.epoch = 1, .view = action->range.view};
+        const bool read = journal_read_view(node->journal, place, serve_record, &serve, &error);
         ASSERT(read);
         return;
     }

@@ -108,16 +108,15 @@ static bool sim_append(void *context, int index, struct bytes bytes, struct erro
     return sim_write_at(context, index, disk->files[index].now_size, bytes, error);
 }
 
-static bool sim_read_at(void *context, int index, uint64_t offset, void *out, size_t size,
-                        struct error *error)
+static bool sim_read_at(void *context, int index, struct disk_read read, struct error *error)
 {
     const struct sim_disk *disk = context;
     const struct sim_file *file = &disk->files[index];
-    if (disk->fails || offset > file->now_size || size > file->now_size - offset) {
+    if (disk->fails || read.offset > file->now_size || read.size > file->now_size - read.offset) {
         return fail(file->name, error);
     }
-    if (size > 0) {
-        memcpy(out, file->now + offset, size);
+    if (read.size > 0) {
+        memcpy(read.out, file->now + read.offset, read.size);
     }
     return true;
 }

@@ -95,7 +95,8 @@ static void replays_in_order(const struct disk_port *port)
     }
     memset(&seen, 0, sizeof(seen));
     struct error error = {0};
-    assert_true(journal_read_view(journal, 1, 300, see, &seen, &error));
+    const struct journal_place place = {.epoch = 1, .view = 300};
+    assert_true(journal_read_view(journal, place, see, &seen, &error));
     assert_int_equal(seen.count, 2);
     assert_int_equal(seen.payload_sum, (300 % 256) * 300);
 

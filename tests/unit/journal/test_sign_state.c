@@ -223,8 +223,9 @@ static void signs(void **unused)
                                   make(VOTE_NULLIFY, 1, 0)};
     struct signer_answer answers[3];
     struct signer_answer again[3];
-    assert_true(port.sign(port.context, &set_hash, votes, 3, answers, &error));
-    assert_true(port.sign(port.context, &set_hash, votes, 3, again, &error));
+    const struct signer_request request = {.set_hash = &set_hash, .votes = votes, .count = 3};
+    assert_true(port.sign(port.context, &request, answers, &error));
+    assert_true(port.sign(port.context, &request, again, &error));
     assert_int_equal(answers[0].verdict, SIGN_PERMITTED);
     assert_int_equal(answers[1].verdict, SIGN_CONTRADICTS);
     assert_int_equal(answers[2].verdict, SIGN_PERMITTED);
