@@ -311,23 +311,45 @@ static void carry_out_one(struct driver *d, const struct consensus_action *actio
     UNREACHABLE();
 }
 
+/* What this turn has persisted becomes durable; the signatures that come next are made
+ * meanwhile (J2), and wait in the queue until both are done. */
+static uint32_t sync_journal(struct driver *d, uint32_t next)
+{
+    uint32_t signed_count = 0;
+    if (next < d->actions.count && d->actions.items[next].kind == CONSENSUS_DO_SIGN) {
+        struct error error;
+        syncer_start(d->syncer);
+        signed_count = sign_run(d, next);
+        if (!syncer_wait(d->syncer, &error)) {
+            d->error = error;
+        }
+    } else {
+        (void)!journal_sync(d->journal, &d->error); /* d->error stops the node */
+    }
+    return signed_count;
+}
+
 void action_carry_out(struct driver *d)
 {
     bool unsynced = false;
-    for (uint32_t i = 0; i < d->actions.count && !driver_failed(d); i++) {
+    uint32_t i = 0;
+    while (i < d->actions.count && !driver_failed(d)) {
         const struct consensus_action *action = &d->actions.items[i];
         const bool persists = is_persist(action->kind);
-        if (unsynced && !persists && !journal_sync(d->journal, &d->error)) {
-            return;
-        }
-        unsynced = persists;
-        if (action->kind == CONSENSUS_DO_SIGN) {
-            i += sign_run(d, i) - 1;
+        uint32_t done = 0;
+        if (unsynced && !persists) {
+            unsynced = false;
+            done = sync_journal(d, i);
+        } else if (action->kind == CONSENSUS_DO_SIGN) {
+            done = sign_run(d, i);
         } else {
             carry_out_one(d, action);
+            done = 1;
         }
+        unsynced = unsynced || persists;
+        i += done;
     }
-    if (unsynced && !driver_failed(d) && !journal_sync(d->journal, &d->error)) {
-        return;
+    if (unsynced && !driver_failed(d)) {
+        (void)sync_journal(d, d->actions.count);
     }
 }

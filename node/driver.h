@@ -13,6 +13,7 @@
 #include "node/config.h"
 #include "node/mempool.h"
 #include "node/recent.h"
+#include "node/syncer.h"
 #include "state/state.h"
 #include "store/journal/journal.h"
 #include "store/sign_state/signer_port.h"
@@ -124,6 +125,7 @@ struct driver {
 
     struct disk_port journal_disk, sign_disk;
     struct journal *journal;
+    struct syncer *syncer;     /* has the journal while it syncs */
     struct signer *own_signer; /* the in-process one */
     struct signer_port signer;
     struct store *store;

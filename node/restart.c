@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -149,6 +150,21 @@ static bool replay_block(struct driver *d, uint64_t height, bool commit, struct 
     return ok;
 }
 
+/* The store checks before each batch; a node that could not write one need not start. */
+static bool check_space(const struct driver *d, struct error *error)
+{
+    struct statvfs disk;
+    if (statvfs(d->config.data_dir, &disk) != 0) {
+        return error_set(error, EXIT_CODE_STORE, "%s: cannot be looked at", d->config.data_dir);
+    }
+    const uint64_t free_mib = (uint64_t)disk.f_bavail * disk.f_frsize >> 20;
+    return free_mib >= d->config.disk_reserve_mib ||
+           error_set(error, EXIT_CODE_DISK_FULL,
+                     "%s: %llu MiB free, disk_reserve_mib is %llu; free space or lower it",
+                     d->config.data_dir, (unsigned long long)free_mib,
+                     (unsigned long long)d->config.disk_reserve_mib);
+}
+
 /* The tip as the blocks of chain.db leave it: applied ones are only looked at. */
 static bool open_store(struct driver *d, struct error *error)
 {
@@ -156,7 +172,7 @@ static bool open_store(struct driver *d, struct error *error)
                                           .chain_id = d->chain_id,
                                           .reserve_bytes = d->config.disk_reserve_mib << 20};
     struct store_status status;
-    if (!store_open(&options, &d->store, error)) {
+    if (!store_open(&options, &d->store, error) || !check_space(d, error)) {
         return false;
     }
     store_status(d->store, &status);
@@ -317,10 +333,14 @@ static bool open_journal(struct driver *d, struct error *error)
         return false;
     }
     const bool fresh = d->committed.height == 0 && access(path, F_OK) != 0;
-    return open_signer(d, fresh, error) && make_dir(path, error) &&
-           disk_posix_open(path, &d->journal_disk, error) &&
-           journal_open(&d->journal_disk, restore_record, d, &d->journal, error) &&
-           d->signer.export_votes(d->signer.context, restore_signed, d, error);
+    if (!open_signer(d, fresh, error) || !make_dir(path, error) ||
+        !disk_posix_open(path, &d->journal_disk, error) ||
+        !journal_open(&d->journal_disk, restore_record, d, &d->journal, error) ||
+        !d->signer.export_votes(d->signer.context, restore_signed, d, error)) {
+        return false;
+    }
+    d->syncer = syncer_new(d->journal);
+    return d->syncer != NULL || error_set(error, EXIT_CODE_FAILURE, "node: no thread");
 }
 
 static bool open_net(struct driver *d, struct error *error)
@@ -369,6 +389,7 @@ bool restart_open(struct driver *d, struct error *error)
 void restart_close(struct driver *d)
 {
     net_close(d->net);
+    syncer_free(d->syncer);
     journal_close(d->journal);
     disk_posix_close(&d->journal_disk);
     signer_free(d->own_signer);

@@ -4,6 +4,8 @@ if(NOT SANITIZE AND NOT FUZZ)
     $<TARGET_FILE:gradus> $<TARGET_FILE:bench_network>)
   add_test(NAME e2e.catchup COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/catchup.sh
     $<TARGET_FILE:gradus> $<TARGET_FILE:bench_network>)
+  add_test(NAME e2e.exits COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/exits.sh
+    $<TARGET_FILE:gradus> $<TARGET_FILE:bench_network>)
   add_test(NAME e2e.training COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/training.sh $<TARGET_FILE:gradus>)
-  set_tests_properties(e2e.training e2e.transfers e2e.catchup PROPERTIES LABELS "e2e;long" TIMEOUT 300 RUN_SERIAL ON)
+  set_tests_properties(e2e.transfers e2e.catchup e2e.exits e2e.training PROPERTIES LABELS "e2e;long" TIMEOUT 300 RUN_SERIAL ON)
 endif()
