@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/cpu.h"
+#include "base/endian.h"
 #include "base/hex.h"
 #include "crypto/crypto.h"
 #include "vm/num/num.h"
@@ -144,8 +145,7 @@ static void run_vector(const struct vector *v, enum vm_isa_kind kind, bool share
     vm_roots(vm, crypto_hash_port(), &roots);
     vm_state_root(v->first + v->steps, &roots, crypto_hash_port(), &root);
     assert_true(hash_equal(&root, &v->state_root));
-    assert_int_equal(vm_bits(result.loss),
-                     (uint32_t)v->loss[0] << 24 | v->loss[1] << 16 | v->loss[2] << 8 | v->loss[3]);
+    assert_int_equal(vm_bits(result.loss), load_be32(v->loss));
     free(arena);
     free(table);
 }
