@@ -50,11 +50,14 @@ bool has_work(const struct consensus *core)
     return has_news(core) || is_tip_unfinal(core);
 }
 
+/* An own NOTARIZE is no reason: whatever is worth deciding is work that lasts until it is
+ * final.  A node that alone notarized a carrier, because it learned of the F later than the
+ * others, would else wait for ever in a view that nobody ends. */
 static bool is_awake(const struct consensus *core)
 {
     const struct slot *slot = slot_peek(core, core->view);
     const uint32_t nullified = validator_bitmap_count(&slot->voted[VOTE_NULLIFY]);
-    return has_work(core) || slot->promises[VOTE_NOTARIZE].made || nullified > core->faulty_max;
+    return has_work(core) || nullified > core->faulty_max;
 }
 
 static uint64_t standstill_interval_ms(const struct consensus *core)

@@ -38,7 +38,9 @@ static void read_orgs(struct wire_reader *r, struct genesis *g)
         const struct bytes name = wire_read_str(r, NAME_SIZE_MAX);
         org->version = RECORD_VERSION;
         org->name_size = (uint32_t)name.size;
-        memcpy(org->name, name.data, name.size);
+        if (name.size > 0) {
+            memcpy(org->name, name.data, name.size);
+        }
         org->weight = wire_read_u32(r);
         org->roles = wire_read_u32_max(r, ROLE_ALL);
         org->quota = wire_read_u64(r);
