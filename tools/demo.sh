@@ -73,7 +73,7 @@ done
 
 title "the consumer asks for a model of $(wc -c <"$text") bytes of text"
 "$gradus" job run "$text" --net "$net" --key "$net/accounts/consumer.key" --name demo \
-    --spec "char-gpt layers=3 width=96 heads=4 context=64 batch=16 rate=0.002" \
+    --spec "char-gpt layers=2 width=96 heads=4 context=64 batch=16 rate=0.004" \
     --rounds 8 --seconds "$seconds" --out "$out/model.safetensors" --plot "$out/loss.svg" \
     >"$dir/job.out" 2>"$dir/job.err" &
 job=$!
