@@ -11,6 +11,14 @@ export ASAN_OPTIONS="detect_leaks=1:log_path=$E2E_DIR/report"
 export UBSAN_OPTIONS="print_stacktrace=1:log_path=$E2E_DIR/report"
 export TSAN_OPTIONS="suppressions=$suppressions:log_path=$E2E_DIR/report"
 
+# The load generator keeps its keys until it ends.
+load() {
+    ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" "$LOAD" "$net" "$@" || {
+        clean
+        fail "load: $*"
+    }
+}
+
 clean() {
     for report in "$E2E_DIR"/report.*; do
         [ ! -e "$report" ] || { cat "$report"; fail "a sanitizer reports"; }
@@ -18,10 +26,10 @@ clean() {
 }
 
 "$GRADUS" localnet up --dir "$net" --validators 4 --accounts 20 --base-port "$E2E_PORT"
-"$LOAD" "$net" --count "$COUNT" --latency 5 --expect
+load --count "$COUNT" --latency 5 --expect
 clean
 kill -9 "$(cat "$net/validator-2/pid")"
-"$LOAD" "$net" --count 40 --latency 0 --without 2 --expect
+load --count 40 --latency 0 --without 2 --expect
 "$GRADUS" localnet up --dir "$net" --only 2
 wait_for 60 agreed
 "$GRADUS" localnet down --dir "$net"
