@@ -25,6 +25,17 @@ wait_for 30 settled
 height=$(field height <"$E2E_DIR/status" | head -n 1)
 root=$(field state_root <"$E2E_DIR/status" | head -n 1)
 
+# An idle node takes below 1 % of a core and makes no blocks.
+ticks() {
+    awk '{ print $14 + $15 }' "/proc/$(cat "$net/validator-$1/pid")/stat"
+}
+for i in 0 1 2 3; do ticks "$i"; done >"$E2E_DIR/before"
+sleep 10
+for i in 0 1 2 3; do ticks "$i"; done >"$E2E_DIR/after"
+paste "$E2E_DIR/before" "$E2E_DIR/after" | awk -v most="$(($(getconf CLK_TCK) / 10))" '
+    { print "idle: " $2 - $1 " ticks in 10 s"; if ($2 - $1 > most) bad = 1 } END { exit bad }' ||
+    fail "an idle node is busy"
+
 # An idle chain makes no blocks; a restart of everybody changes nothing.
 "$GRADUS" localnet down --dir "$net"
 "$GRADUS" localnet up --dir "$net"
