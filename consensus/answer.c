@@ -29,13 +29,15 @@ static void send_record(const struct consensus *core, uint64_t view, uint32_t to
                         struct consensus_actions *out)
 {
     const struct record *record = record_peek(core, view);
-    if (record == NULL || (!record->has_n && !record->has_z)) {
-        return;
-    }
-    if (slot_peek(core, view) == NULL) { /* too old: the journal has it */
+    const bool held = record != NULL && (record->has_n || record->has_z);
+    const bool folded = view <= core->horizon;
+    if ((held && slot_peek(core, view) == NULL) || folded) { /* too old: the journal has it */
         emit(out, &(struct consensus_action){.kind = CONSENSUS_DO_SERVE_CERTIFICATE,
                                              .to = to,
                                              .range = {.view = view, .count = 1}});
+        return;
+    }
+    if (record == NULL) {
         return;
     }
     if (record->has_n) {

@@ -9,7 +9,8 @@ static void audit_order(const struct consensus *core)
     ASSERT(core->horizon < core->view);
     ASSERT(core->quorum == validator_quorum(core->config.validator_count));
     ASSERT(!core->has_last_f || core->last_f.view == core->fin.view);
-    ASSERT(!core->base_known || core->base.view >= core->fin.view);
+    ASSERT(core->base.view >= core->fin.view);
+    ASSERT(core->folded <= core->horizon);
 }
 
 static void audit_promises(const struct consensus *core, const struct slot *slot)

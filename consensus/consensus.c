@@ -248,8 +248,8 @@ static void init_anchor(struct consensus *core, const struct consensus_anchor *a
                                                .height = anchor->height};
     core->fin = core->delivered;
     core->base = core->delivered;
-    core->base_known = true;
     core->horizon = anchor->view;
+    core->folded = anchor->view;
     core->has_last_f = anchor->certificate != NULL;
     if (core->has_last_f) {
         core->last_f = *anchor->certificate;

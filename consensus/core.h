@@ -104,13 +104,13 @@ struct consensus {
     bool awake;
     bool diverged;
     bool has_last_f;
-    bool base_known;
     bool work_now;
     uint64_t work_due_ms;
 
     uint64_t now_ms;
     uint64_t view;
-    uint64_t horizon; /* views up to here have been folded into base */
+    uint64_t horizon; /* views up to here have left the records */
+    uint64_t folded;  /* and have a Z each, from base up to here; below horizon: a gap */
     enum vote_kind entry_kind;
     uint64_t entry_view;
 

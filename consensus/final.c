@@ -8,9 +8,11 @@ static void final_move(struct consensus *core, const struct certificate *certifi
     core->has_last_f = true;
     core->fin =
         (struct consensus_block){.view = certificate->view, .proposal = certificate->proposal};
-    if (!core->base_known || core->base.view < core->fin.view) {
+    if (core->base.view < core->fin.view) {
         core->base = core->fin;
-        core->base_known = true;
+    }
+    if (core->folded < core->fin.view) {
+        core->folded = core->fin.view < core->horizon ? core->fin.view : core->horizon;
     }
     core->standstill_ms = NEVER; /* P23: only finality resets it */
 }
@@ -76,7 +78,8 @@ static bool final_walk(struct consensus *core, struct consensus_actions *out, ui
             return false;
         }
         if (!record->has_block) {
-            const bool is_near = slot_peek(core, view) != NULL;
+            /* One by one only when they are few: the whole way has slots. */
+            const bool is_near = slot_peek(core, core->delivered.view + 1) != NULL;
             want_set(want, is_near ? WANT_BLOCK : WANT_CATCH_UP, core,
                      is_near ? view : core->fin.view, is_near ? &proposal : &core->fin.proposal);
             return false;
@@ -144,6 +147,7 @@ enum consensus_verdict on_advanced(struct consensus *core, const struct consensu
                                                .proposal = anchor->proposal,
                                                .block_id = anchor->block_id,
                                                .height = anchor->height};
+    core->repairs[REPAIR_FINAL].want.kind = WANT_NOTHING; /* there was progress: ask at once */
     if (core->fin.view == anchor->view) {
         core->fin = core->delivered;
     }

@@ -15,7 +15,7 @@ static struct want want_below(const struct consensus *core, uint64_t view,
                               const struct hash *proposal, uint64_t leader_view)
 {
     struct hash wanted = *proposal;
-    while (view > core->base.view && view <= view_top(core)) {
+    while (view > core->base.view && view > core->horizon && view <= view_top(core)) {
         const struct record *record = record_peek(core, view);
         if (record == NULL || !record->known) {
             return (struct want){
@@ -139,7 +139,8 @@ static void repair_step(const struct consensus *core, struct repair *repair,
 {
     const uint64_t unit = core->config.delta_0_ms / 4 + 1;
     if (!want_equal(want, &repair->want)) {
-        const uint64_t patience = want->kind == WANT_CATCH_UP ? 0 : unit;
+        const bool goes_on = repair->want.kind != WANT_NOTHING; /* the last want was met */
+        const uint64_t patience = goes_on || want->kind == WANT_CATCH_UP ? 0 : unit;
         *repair = (struct repair){.want = *want, .next_ms = core->now_ms + patience};
     }
     if (want->kind == WANT_NOTHING) {

@@ -79,13 +79,12 @@ void record_settle(struct consensus *core, struct record *record, const struct h
 static void view_fold(struct consensus *core, uint64_t view)
 {
     struct record *record = record_find(core, view);
-    if (view > core->base.view) {
-        if (record != NULL && record->certified) {
-            core->base = record->block;
-            core->base_known = true;
-        } else if (record == NULL || !record->has_z) {
-            core->base_known = false;
-        }
+    const bool follows = core->folded + 1 == view && record != NULL;
+    if (follows && record->certified && view > core->base.view) {
+        core->base = record->block;
+    }
+    if (view <= core->base.view || (follows && record->has_z)) {
+        core->folded = view;
     }
     if (record != NULL) {
         memset(record, 0, sizeof(*record));
@@ -94,17 +93,13 @@ static void view_fold(struct consensus *core, uint64_t view)
 
 static void horizon_move(struct consensus *core, uint64_t horizon)
 {
-    if (horizon <= core->horizon) {
-        return;
-    }
-    if (horizon - core->horizon >= CONSENSUS_HISTORY_MAX) {
-        memset(core->records, 0, sizeof(core->records));
-        core->base_known = core->base.view >= horizon;
-        core->horizon = horizon;
-    }
-    while (core->horizon < horizon) {
+    const uint64_t newest = core->horizon + CONSENSUS_HISTORY_MAX;
+    while (core->horizon < horizon && core->horizon < newest) {
         core->horizon++;
         view_fold(core, core->horizon);
+    }
+    if (core->horizon < horizon) { /* a jump: nothing was known of the rest */
+        core->horizon = horizon;
     }
 }
 
@@ -162,7 +157,7 @@ bool view_advance(struct consensus *core, struct consensus_actions *out)
 
 bool is_certified(const struct consensus *core, uint64_t view, const struct hash *proposal)
 {
-    if (core->base_known && view == core->base.view) {
+    if (view == core->base.view) {
         return hash_equal(proposal, &core->base.proposal);
     }
     if (view == core->fin.view) {
@@ -172,10 +167,14 @@ bool is_certified(const struct consensus *core, uint64_t view, const struct hash
     return record != NULL && record->certified && hash_equal(proposal, &record->block.proposal);
 }
 
-/* R2: the lowest view between below and view, both excluded, whose Z is missing; 0: none. */
+/* R2: the lowest view between below and view, both excluded, whose Z is missing; 0: none.
+ * What lies under the horizon is vouched for by folded, from base on only. */
 uint64_t skip_missing(const struct consensus *core, uint64_t below, uint64_t view)
 {
-    const uint64_t first = below >= core->horizon ? below + 1 : core->horizon + 1;
+    if (below < core->horizon && (below != core->base.view || core->folded < core->horizon)) {
+        return core->folded + 1;
+    }
+    const uint64_t first = below > core->horizon ? below + 1 : core->horizon + 1;
     for (uint64_t x = first; x < view; x++) {
         const struct record *record = record_peek(core, x);
         if (record == NULL || !record->has_z) {
@@ -189,7 +188,7 @@ uint64_t skip_missing(const struct consensus *core, uint64_t below, uint64_t vie
  * Z for every view above it.  False: the certificate of *missing is not held. */
 bool floor_find(const struct consensus *core, struct consensus_block *out, uint64_t *missing)
 {
-    for (uint64_t x = core->view - 1; x > core->base.view; x--) {
+    for (uint64_t x = core->view - 1; x > core->base.view && x > core->horizon; x--) {
         const struct record *record = record_peek(core, x);
         if (record != NULL && record->certified && record->has_block) {
             *out = record->block;
@@ -200,10 +199,10 @@ bool floor_find(const struct consensus *core, struct consensus_block *out, uint6
             return false;
         }
     }
-    *missing = 0;
     *out = core->base;
+    *missing = core->folded < core->horizon ? core->folded + 1 : 0;
     const bool has_block = core->base.view == 0 || core->base.height != 0;
-    return core->base_known && has_block; /* a final block may still be on its way */
+    return *missing == 0 && has_block; /* a final block may still be on its way */
 }
 
 /* K5: non-empty proposals above the last delivered one, from view downwards. */

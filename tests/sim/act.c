@@ -107,7 +107,7 @@ static void build(struct sim_world *world, struct sim_node *node,
     const struct sim_pooled *pooled = pool_find(node, parent);
     const bool executed = action->build.parent.view == 0 || pooled == NULL || pooled->executed ||
                           ledger_execute(node, pooled->block) == CONSENSUS_CERTIFY_OK;
-    if (!executed || (!world->healed && chance(world, 2))) {
+    if (!executed || (!world->healed && chance(world, world->plan.build_fail_percent))) {
         answer_push(world, node, random_below(&world->random, 3000), &answer);
         return;
     }

@@ -41,6 +41,9 @@ static bool run_seed(uint64_t seed, bool trace, uint64_t *digest)
     }
     world.check = check_new(world.plan.n, liar);
     ASSERT(world.check != NULL);
+    world_trace(&world, 0, "plan: n %u, liar %u, drop %u%%, delay %u us, build fails %u%%",
+                world.plan.n, liar, world.plan.drop_percent, world.plan.delay_us,
+                world.plan.build_fail_percent);
     world_run(&world);
     *digest = world.digest;
     const char *class = check_class(world.check);

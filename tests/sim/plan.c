@@ -10,10 +10,11 @@ static void draw_network(struct sim_world *world)
     struct sim_plan *plan = &world->plan;
     uint64_t *random = &world->random;
     plan->n = sizes[random_below(random, sizeof(sizes) / sizeof(sizes[0]))];
-    plan->has_liar = plan->n >= 4 && chance(world, 62); /* half of all seeds */
+    plan->has_liar = plan->n >= 4 && chance(world, 64); /* half of all seeds */
     plan->drop_percent = (uint32_t)random_below(random, 4) * 8;
     plan->repeat_percent = (uint32_t)random_below(random, 3) * 5;
     plan->crash_per_million = chance(world, 60) ? (uint32_t)random_below(random, 2500) : 0;
+    plan->build_fail_percent = 2;
     plan->delay_us = 500 + (uint32_t)random_below(random, 20000);
     plan->heal_us = 4 * SECOND_US + random_below(random, 8 * SECOND_US);
 }
@@ -25,9 +26,13 @@ static void draw_long_absence(struct sim_world *world)
     uint64_t *random = &world->random;
     struct sim_plan *plan = &world->plan;
     plan->delay_us = 300 + (uint32_t)random_below(random, 1000);
-    plan->drop_percent = (uint32_t)random_below(random, 3);
+    plan->drop_percent = 0;
     plan->crash_per_million = 0;
     plan->heal_us = 6 * SECOND_US + random_below(random, 2 * SECOND_US);
+    if (chance(world, 40)) { /* nobody can build: views without finality, by the hundreds */
+        plan->build_fail_percent = 100;
+        plan->has_liar = false;
+    }
     struct sim_event inject = {.kind = SIM_INJECT};
     for (uint64_t k = 0; k < 250; k++) {
         inject.node = (uint32_t)random_below(random, plan->n);
@@ -107,18 +112,18 @@ void plan_draw(struct sim_world *world)
         world_push(world, random_below(&world->random, SIM_PING_MS * 1000), &ping);
         world_push(world, random_below(&world->random, 500000), &retry);
     }
+    if (world->plan.n >= 4 && chance(world, 12)) {
+        draw_long_absence(world);
+    } else {
+        draw_crashes(world);
+        draw_cuts(world);
+    }
     if (world->plan.has_liar) {
         const uint32_t liar = (uint32_t)random_below(&world->random, world->plan.n);
         world->nodes[liar].liar = true;
         world->nodes[liar].up = true;
         const struct sim_event lie = {.kind = SIM_LIE, .node = liar};
         world_push(world, 1000, &lie);
-    }
-    if (world->plan.n >= 4 && chance(world, 8)) {
-        draw_long_absence(world);
-    } else {
-        draw_crashes(world);
-        draw_cuts(world);
     }
     draw_txs(world);
     /* Backoff has grown to 3 s at most: a view costs 3 x 3 s + 0.2 s, and one leader in two

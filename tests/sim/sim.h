@@ -17,7 +17,7 @@
  *   act.c    carrying out a core's actions    block.c   blocks, fake execution, fake signatures
  *   liar.c   the dishonest validator          check.c   what must hold (knows nothing of the core)
  *
- * Every draw comes from world.random, every event from the queue, so one seed is one run. */
+ * Every draw comes from world.random, every event from the queue: one seed is one run. */
 
 enum {
     SIM_NODES_MAX = 7,
@@ -151,8 +151,9 @@ struct sim_plan {
     bool has_liar;
     uint32_t drop_percent;
     uint32_t repeat_percent;
-    uint32_t crash_per_million; /* of an action */
-    uint32_t delay_us;          /* mean */
+    uint32_t crash_per_million;  /* of an action */
+    uint32_t delay_us;           /* mean */
+    uint32_t build_fail_percent; /* before healing */
     uint64_t heal_us;
     uint64_t end_us; /* progress must have been made by then */
 };
@@ -213,7 +214,6 @@ void root_after(const struct hash *parent_root, const struct sim_content *conten
                 struct hash *out);
 struct consensus_block block_brief(const struct sim_block *block);
 
-/* node.c */
 void node_boot(struct sim_world *world, struct sim_node *node);
 void node_crash(struct sim_world *world, struct sim_node *node);
 void node_free(struct sim_node *node);

@@ -1,3 +1,7 @@
 set(consensus_cluster ${CMAKE_CURRENT_LIST_DIR}/cluster.c)
 unit_test(test_consensus_path ${CMAKE_CURRENT_LIST_DIR}/test_path.c ${consensus_cluster}
   NEEDS consensus)
+unit_test(test_consensus_rules ${CMAKE_CURRENT_LIST_DIR}/test_rules.c ${consensus_cluster}
+  NEEDS consensus)
+unit_test(test_consensus_pitfalls ${CMAKE_CURRENT_LIST_DIR}/test_pitfalls.c ${consensus_cluster}
+  NEEDS consensus)
