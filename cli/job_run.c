@@ -78,7 +78,7 @@ static bool draw(const struct cli_call *call, const struct screen *screen, uint3
 {
     static struct plot_point points[2 * ROUNDS_MAX];
     const char *path = cli_text(call, "plot");
-    for (uint32_t i = 0; i < screen->rounds; i++) {
+    for (size_t i = 0; i < screen->rounds; i++) {
         const double start = (double)screen->seen[i].round * steps;
         points[2 * i] = (struct plot_point){.x = start, .y = (double)screen->seen[i].loss_first};
         points[2 * i + 1] =
@@ -201,6 +201,9 @@ static bool run_text(const struct cli_call *call, struct job_config *config, wit
     config->model = model;
     config->spec = &spec;
     const bool ok = model != NULL && what(call, config, error);
+    config->spec = NULL;
+    config->model = NULL;
+    config->data = bytes_of(NULL, 0);
     compiler_free(model);
     free(text);
     return ok;

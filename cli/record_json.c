@@ -83,6 +83,16 @@ static json_t *flat_json(const struct record *record, const uint8_t *in)
     return json;
 }
 
+static json_t *records_json(const struct field *field, const uint8_t *in)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < count_of(field, in); i++) {
+        const uint8_t *item = in + field->offset + (size_t)i * field->items->struct_size;
+        (void)json_array_append_new(list, flat_json(field->items, item));
+    }
+    return list;
+}
+
 json_t *record_json(const struct record *record, const void *in)
 {
     const uint8_t *bytes = in;
@@ -93,12 +103,7 @@ json_t *record_json(const struct record *record, const void *in)
             (void)json_object_set_new(json, field->name,
                                       flat_json(field->items, bytes + field->offset));
         } else if (field->kind == FIELD_RECORDS) {
-            json_t *list = json_array();
-            for (uint32_t k = 0; k < count_of(field, bytes); k++) {
-                const uint8_t *item = bytes + field->offset + (size_t)k * field->items->struct_size;
-                (void)json_array_append_new(list, flat_json(field->items, item));
-            }
-            (void)json_object_set_new(json, field->name, list);
+            (void)json_object_set_new(json, field->name, records_json(field, bytes));
         }
     }
     return json;

@@ -60,21 +60,30 @@ void driver_step(struct driver *d, const struct consensus_event *event)
     driver_drain(d);
 }
 
+/* The oldest answer; false when it is about a proposal that is gone. */
+static bool take_answer(struct driver *d, struct consensus_event *out)
+{
+    *out = d->queue[d->queue_head];
+    d->queue_head = (d->queue_head + 1) % DRIVER_QUEUE_MAX;
+    d->queue_count--;
+    out->now_ms = driver_now_ms();
+    if (out->kind != CONSENSUS_ON_BUILT) {
+        return true;
+    }
+    const struct unfinal *own = blocks_find(d, &out->proposal.hash);
+    if (own != NULL) {
+        out->proposal.proposal = &own->proposal;
+    }
+    return own != NULL; /* an answer before it may have freed others */
+}
+
 void driver_drain(struct driver *d)
 {
+    struct consensus_event next;
     while (d->queue_count > 0 && !driver_failed(d)) {
-        struct consensus_event next = d->queue[d->queue_head];
-        d->queue_head = (d->queue_head + 1) % DRIVER_QUEUE_MAX;
-        d->queue_count--;
-        next.now_ms = driver_now_ms();
-        if (next.kind == CONSENSUS_ON_BUILT) { /* an answer before it may have freed others */
-            const struct unfinal *own = blocks_find(d, &next.proposal.hash);
-            if (own == NULL) {
-                continue;
-            }
-            next.proposal.proposal = &own->proposal;
+        if (take_answer(d, &next)) {
+            step_once(d, &next);
         }
-        step_once(d, &next);
     }
 }
 
