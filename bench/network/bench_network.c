@@ -33,7 +33,8 @@ enum {
     CALL_MS = 10000,
     TX_SIZE = 320,
     WAIT_MS = 60000,
-    BATCH = 64, /* transfers in one request */
+    BATCH = 64,   /* transfers in one request */
+    REST_MS = 50, /* after a transfer the chain is at rest again */
 };
 
 struct sender {
@@ -298,7 +299,9 @@ static int compare_double(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void measure_latency(struct load *load, uint32_t count, double *p50, double *p99)
+/* One at a time.  Each transfer is followed by the empty block that seals its root; after a
+ * pause the chain is at rest, without one the next transfer waits for that block. */
+static void measure_latency(struct load *load, uint32_t count, int pause_ms, double budget)
 {
     double *times = calloc(count, sizeof(*times));
     struct net_client *client = connect_to(load, 0);
@@ -311,11 +314,15 @@ static void measure_latency(struct load *load, uint32_t count, double *p50, doub
             die("a transfer did not commit");
         }
         times[i] = now_s() - start;
+        (void)poll(NULL, 0, pause_ms);
     }
     net_client_close(client);
     qsort(times, count, sizeof(*times), compare_double);
-    *p50 = times[count / 2];
-    *p99 = times[count - 1 - count / 100];
+    const double p50 = times[count / 2];
+    const double p99 = times[count - 1 - count / 100];
+    (void)printf("commit latency p50 %.2f ms, p99 %.2f ms %s; budget p50 %.2f ms: ratio %.2f\n",
+                 p50 * 1e3, p99 * 1e3, pause_ms > 0 ? "from rest" : "back to back", budget * 1e3,
+                 p50 / budget);
     free(times);
 }
 
@@ -405,12 +412,9 @@ int main(int argc, char **argv)
     read_sequences(&load);
     bool complete = true;
     if (latency_count > 0) {
-        double p50 = 0;
-        double p99 = 0;
-        measure_latency(&load, latency_count, &p50, &p99);
         const double budget = 4e-3 + 8 * measure_fdatasync(load.dir);
-        (void)printf("commit latency p50 %.2f ms, p99 %.2f ms; budget p50 %.2f ms: ratio %.2f\n",
-                     p50 * 1e3, p99 * 1e3, budget * 1e3, p50 / budget);
+        measure_latency(&load, latency_count, REST_MS, budget);
+        measure_latency(&load, latency_count, 0, budget);
     }
     const double rate = measure_throughput(&load, &complete);
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
