@@ -9,7 +9,7 @@
 #include "base/hex.h"
 #include "cli/commands.h"
 
-enum { BAR_WIDTH = 30, DRAW_EVERY_MS = 100 };
+enum { BAR_WIDTH = 30, DRAW_EVERY_MS = 100, RECORD_FOLDERS_MAX = 64, RECORDS_SIZE_MAX = 8192 };
 
 struct screen {
     uint64_t drawn_ms;
@@ -36,6 +36,14 @@ static void draw(void *context, const struct audit_progress *progress)
                   (unsigned long long)progress->height, (unsigned long long)progress->last,
                   (unsigned long long)(progress->txs * 1000 / progress->elapsed_ms),
                   (unsigned long long)((eta_ms + 999) / 1000));
+}
+
+static void draw_training(void *context, uint32_t step, uint32_t steps)
+{
+    struct screen *screen = context;
+    screen->drawn = true;
+    (void)fprintf(stderr, "\rtraining again: step %u of %u%*s", (unsigned)step, (unsigned)steps, 40,
+                  "");
 }
 
 static void clear(const struct screen *screen)
@@ -72,6 +80,29 @@ static json_t *fault_json(const struct audit_fault *fault)
     return json;
 }
 
+static json_t *training_json(const struct audit_training_report *report)
+{
+    if (report->chosen == 0) {
+        return json_null();
+    }
+    json_t *json = json_pack("{s:I,s:I,s:I}", "revealed", (json_int_t)report->revealed, "chosen",
+                             (json_int_t)report->chosen, "right", (json_int_t)report->right);
+    if (report->found) {
+        (void)json_object_set_new(json, "wrong_round", json_integer(report->round));
+        (void)json_object_set_new(json, "wrong_worker", json_integer(report->rank));
+        (void)json_object_set_new(json, "wrong_sub_segment",
+                                  report->in_delta ? json_null()
+                                                   : json_integer(report->sub_segment));
+    }
+    return json;
+}
+
+/* Records that are missing leave the history as right as it is. */
+static const char *verdict(const struct audit_report *report, const struct error *error)
+{
+    return report->passed && error->code != EXIT_CODE_VERIFY ? "pass" : "FAIL";
+}
+
 static uint64_t rate_of(const struct audit_report *report)
 {
     return report->elapsed_ms == 0 ? 0 : report->txs * 1000 / report->elapsed_ms;
@@ -80,23 +111,38 @@ static uint64_t rate_of(const struct audit_report *report)
 static void print_json(bool passed, const struct audit_report *report, const struct error *error)
 {
     json_t *json = json_pack(
-        "{s:s,s:i,s:o,s:I,s:I,s:o,s:o,s:I,s:I,s:I,s:o,s:o}", "audit", passed ? "pass" : "FAIL",
+        "{s:s,s:i,s:o,s:I,s:I,s:o,s:o,s:I,s:I,s:I,s:o,s:o,s:o}", "audit", verdict(report, error),
         "exit_code", (int)error->code, "chain_id", hash_json(&report->chain_id), "last",
         (json_int_t)report->last, "height", (json_int_t)report->height, "block_id",
         hash_json(&report->block_id), "state_root", hash_json(&report->state_root), "transactions",
         (json_int_t)report->txs, "elapsed_ms", (json_int_t)report->elapsed_ms, "rate",
-        (json_int_t)rate_of(report), "fault", fault_json(&report->fault), "error",
+        (json_int_t)rate_of(report), "fault", fault_json(&report->fault), "training",
+        training_json(&report->training), "error",
         passed ? json_null() : json_string(error->detail));
     (void)json_dumpf(json, stdout, JSON_COMPACT);
     (void)printf("\n");
     json_decref(json);
 }
 
-static void print_text(bool passed, const struct audit_report *report, const struct error *error)
+static void print_training(const struct cli_call *call, bool passed,
+                           const struct audit_training_report *report, const struct error *error)
+{
+    if (passed) {
+        (void)printf("training: %u segments of job %s re-executed (of %u, seed %s), all right\n",
+                     (unsigned)report->chosen, cli_text(call, "training"),
+                     (unsigned)report->revealed, cli_text(call, "seed"));
+    } else if (error->code == EXIT_CODE_INCOMPLETE) {
+        (void)printf("training: re-run impossible: %s\n", error->detail);
+    } else if (error->code != EXIT_CODE_VERIFY) {
+        (void)printf("%s\n", error->detail);
+    }
+}
+
+static void print_text(const struct audit_report *report, const struct error *error)
 {
     char root[2 * HASH_SIZE + 1];
     hex_encode(report->state_root.bytes, HASH_SIZE, root);
-    if (passed) {
+    if (verdict(report, error)[0] == 'p') {
         (void)printf(
             "audit: pass  heights 1 to %llu, %llu transactions, every signature and root\n",
             (unsigned long long)report->height, (unsigned long long)report->txs);
@@ -106,7 +152,7 @@ static void print_text(bool passed, const struct audit_report *report, const str
     if (report->last == 0) {
         return; /* it never came to the first block */
     }
-    if (!passed) {
+    if (!report->passed) {
         (void)printf("sound to    height %llu of %llu\n", (unsigned long long)report->height,
                      (unsigned long long)report->last);
     }
@@ -117,10 +163,62 @@ static void print_text(bool passed, const struct audit_report *report, const str
                  (unsigned long long)rate_of(report));
 }
 
+/* --training and what belongs to it. */
+struct training_options {
+    struct audit_training training;
+    const char *folders[RECORD_FOLDERS_MAX];
+    char text[RECORDS_SIZE_MAX]; /* --records, cut at its commas */
+};
+
+static bool split_records(struct training_options *options, const char *records,
+                          struct error *error)
+{
+    if (strlen(records) >= sizeof(options->text)) {
+        return error_set(error, EXIT_CODE_USAGE, "--records: too long");
+    }
+    memcpy(options->text, records, strlen(records) + 1);
+    for (char *at = options->text; at != NULL;) {
+        char *comma = strchr(at, ',');
+        if (options->training.record_count == RECORD_FOLDERS_MAX) {
+            return error_set(error, EXIT_CODE_USAGE, "--records: at most %d folders",
+                             RECORD_FOLDERS_MAX);
+        }
+        options->folders[options->training.record_count++] = at;
+        if (comma != NULL) {
+            *comma++ = '\0';
+        }
+        at = comma;
+    }
+    options->training.records = options->folders;
+    return true;
+}
+
+static bool read_training(const struct cli_call *call, struct training_options *options,
+                          struct error *error)
+{
+    uint64_t segments = 0;
+    const char *records = NULL;
+    struct audit_training *training = &options->training;
+    if (!hex_decode(cli_text(call, "training"), training->job.bytes, HASH_SIZE)) {
+        return error_set(error, EXIT_CODE_USAGE, "--training: write the job's %d hex digits",
+                         2 * HASH_SIZE);
+    }
+    if (!cli_required(call, "records", &records, error) ||
+        !cli_number(call, "segments", (struct cli_range){0, UINT32_MAX}, &segments, error) ||
+        !cli_number(call, "seed", (struct cli_range){0, UINT64_MAX}, &training->seed, error)) {
+        return false;
+    }
+    training->segments = (uint32_t)segments;
+    training->threads = 1;
+    training->progress = isatty(STDERR_FILENO) == 1 ? draw_training : NULL;
+    return split_records(options, records, error);
+}
+
 static enum exit_code run(struct cli_call *call, struct error *error)
 {
     struct screen screen = {0};
     struct audit_config config = {.dir = cli_argument(call, 0), .context = &screen};
+    struct training_options options = {.training = {.context = &screen}};
     struct audit_report report;
     struct hash chain_id;
     uint64_t threads = 0;
@@ -133,6 +231,12 @@ static enum exit_code run(struct cli_call *call, struct error *error)
         (void)error_set(error, EXIT_CODE_USAGE, "--chain-id: write %d hex digits", 2 * HASH_SIZE);
         return EXIT_CODE_USAGE;
     }
+    if (cli_text(call, "training") != NULL) {
+        if (!read_training(call, &options, error)) {
+            return EXIT_CODE_USAGE;
+        }
+        config.training = &options.training;
+    }
     config.chain_id = hex == NULL ? NULL : &chain_id;
     config.threads = (uint32_t)threads;
     config.progress = isatty(STDERR_FILENO) == 1 ? draw : NULL;
@@ -141,7 +245,10 @@ static enum exit_code run(struct cli_call *call, struct error *error)
     if (cli_json(call)) {
         print_json(passed, &report, error);
     } else {
-        print_text(passed, &report, error);
+        if (config.training != NULL && report.passed) {
+            print_training(call, passed, &report.training, error);
+        }
+        print_text(&report, error);
     }
     error->detail[0] = '\0'; /* it has just been printed */
     return error->code;
@@ -157,4 +264,8 @@ const struct cli_command cli_audit_replay = {
     .run = run,
     .options = {{"genesis", "FILE", NULL, "the genesis file: the only thing that is believed"},
                 {"chain-id", "HEX", NULL, "what the genesis must hash to, if known from elsewhere"},
-                {"threads", "N", "0", "threads that verify signatures; 0: one for each core"}}};
+                {"threads", "N", "0", "threads that verify signatures; 0: one for each core"},
+                {"training", "JOB", NULL, "then run segments of this job again, step by step"},
+                {"records", "DIR,...", NULL, "journals of its workers, run with --record"},
+                {"segments", "K", "0", "how many, chosen by the seed; 0: one of each worker"},
+                {"seed", "N", "0", "of that choice"}}};

@@ -66,6 +66,7 @@ static enum exit_code run(struct cli_call *call, struct error *error)
         return error->code;
     }
     config.light = connection.light;
+    config.record = cli_flag(call, "record");
     config.provider = connection.key;
     config.worker = connection.key;
     const bool ok = worker_run(&config, error);
@@ -87,5 +88,6 @@ const struct cli_command cli_worker_run = {
                 {"threads", "N", "1", "threads that compute"},
                 {"nice", "N", "10", "how much it steps back for other programs"},
                 {"leases", "N", "0", "end after so many leases; 0: never"},
+                {"record", NULL, NULL, "keep every round's start in the journal, for audits"},
                 {"linger", "SECONDS", "60", "serve the last state so long after a lease"},
                 {"isa", "NAME", "auto", "plain, fma, avx2, avx512 or auto: the same bits"}}};

@@ -5,7 +5,7 @@
 # with a worker each, and one consumer who has a character transformer trained on a text.
 # On the way one validator is killed with SIGKILL and started again.  At the end: the loss
 # curve, the certified checkpoint, generated text, what each provider earned, and an audit
-# of the whole history.  Results stay in demo-out/; every process ends with the script.
+# of the whole history that runs one segment of each worker again.  Results stay in demo-out/; every process ends with the script.
 #
 #   --text FILE   the text to train on (default: this machine's common licences)
 #   --seconds N   size the rounds for so many seconds of training (default 200)
@@ -66,7 +66,7 @@ title "four validators"
 
 title "three providers offer their machine"
 for i in 1 2 3; do
-    "$gradus" worker run --net "$net" --key "$net/accounts/provider-$i.key" --nice 10 \
+    "$gradus" worker run --net "$net" --key "$net/accounts/provider-$i.key" --nice 10 --record \
         --journal "$net/worker-$i" --listen "127.0.0.1:$((port + 3 + i))" >"$dir/worker-$i.log" 2>&1 &
     workers="$workers $!"
 done
@@ -137,4 +137,6 @@ rm -rf "$out/history"
 "$gradus" history export --data-dir "$net/validator-0/data" --genesis "$net/genesis.gradus" \
     --out "$out/history"
 cp "$net/genesis.gradus" "$out/genesis.gradus"
-"$gradus" audit replay "$out/history" --genesis "$out/genesis.gradus"
+"$gradus" audit replay "$out/history" --genesis "$out/genesis.gradus" \
+    --training "$(sed -n 's/^job \([0-9a-f]*\)$/\1/p' "$dir/job.out" | head -n 1)" \
+    --records "$net/worker-1,$net/worker-2,$net/worker-3" --seed "$(date +%s)"

@@ -35,11 +35,43 @@ struct audit_progress {
     uint64_t elapsed_ms;
 };
 
+/* Segments of one job to run again once the replay has passed.
+ *
+ * The chain names program, data set, batch keys, the root before the first step, a root for
+ * each sub-segment and the root of the delta; a worker's record (`gradus worker run --record`,
+ * client/record/record.h) adds the state that hashes to the first of them.  A folder of
+ * records is a worker's journal: LEASE/data and LEASE/base-ROUND, LEASE being the first 16
+ * digits of the lease's id; each segment is looked for in every folder. */
+struct audit_training {
+    struct hash job;
+    const char *const *records; /* folders */
+    uint32_t record_count;
+    uint32_t segments; /* 0: one of each worker; more than there are: all */
+    uint64_t seed;     /* of the choice among the segments that were revealed */
+    uint32_t threads;  /* that compute, 1 .. POOL_THREADS_MAX */
+    void *context;
+    /* May be NULL.  After every step, counted over all chosen segments. */
+    void (*progress)(void *context, uint32_t step, uint32_t steps);
+};
+
+struct audit_training_report {
+    uint32_t revealed; /* segments of the job in the history */
+    uint32_t chosen;
+    uint32_t right; /* of the chosen, found right */
+    /* The first that is wrong. */
+    bool found;
+    uint32_t round; /* from 0, as the next two */
+    uint32_t rank;
+    uint32_t sub_segment; /* when a step is wrong or traps; not for a delta */
+    bool in_delta;
+};
+
 struct audit_config {
-    const char *dir;             /* of history files */
-    const char *genesis;         /* path */
-    const struct hash *chain_id; /* what the genesis must hash to; NULL: any */
-    uint32_t threads;            /* 1 .. AUDIT_THREADS_MAX; 0: one for each core */
+    const char *dir;                       /* of history files */
+    const char *genesis;                   /* path */
+    const struct hash *chain_id;           /* what the genesis must hash to; NULL: any */
+    uint32_t threads;                      /* 1 .. AUDIT_THREADS_MAX; 0: one for each core */
+    const struct audit_training *training; /* NULL: none */
     void *context;
     /* May be NULL.  After every block, on the caller's thread. */
     void (*progress)(void *context, const struct audit_progress *progress);
@@ -67,11 +99,17 @@ struct audit_report {
     struct hash state_root; /* after it */
     uint64_t elapsed_ms;
     struct audit_fault fault;
+    bool passed; /* every byte of the history; training is judged after that */
+    struct audit_training_report training;
 };
 
-/* True: every byte is right.  Otherwise *error says in one line what is not:
- *   EXIT_CODE_VERIFY       report->fault has the details
- *   EXIT_CODE_INCOMPLETE   files are missing: nothing can be concluded
+/* True: every byte is right, and every chosen segment.  Otherwise *error says in one line
+ * what is not:
+ *   EXIT_CODE_VERIFY       report->fault or report->training has the details
+ *   EXIT_CODE_INCOMPLETE   files are missing: nothing can be concluded; if report->passed,
+ *                          about the training only, whose records are missing or not those
+ *                          of the chain's segments (P14)
+ *   EXIT_CODE_NOT_FOUND    no such job, or nothing of it was revealed
  *   EXIT_CODE_WRONG_CHAIN  no genesis, another than expected, or another chain's history
  *   EXIT_CODE_STORAGE      a file cannot be read
  *   EXIT_CODE_FAILURE      memory or threads are short

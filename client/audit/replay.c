@@ -6,6 +6,7 @@
 
 #include "client/audit/chain.h"
 #include "client/audit/replica.h"
+#include "client/audit/training.h"
 #include "state/state.h"
 #include "types/codes.h"
 
@@ -37,6 +38,7 @@ struct replay {
     struct bytes *txs; /* BLOCK_TX_MAX */
     const struct ahead_block *executing;
     uint32_t next_verdict;
+    struct training *training; /* NULL: none is asked for */
 };
 
 static uint64_t clock_ms(void)
@@ -218,6 +220,11 @@ static bool execute(struct replay *r, const struct ahead_block *b)
         return error_set(r->error, EXIT_CODE_FAILURE, "audit: no memory for the state");
     }
     r->results_root = outcome.results_root;
+    for (uint32_t i = 0; r->training != NULL && i < b->block.txs.count; i++) {
+        if (!training_note(r->training, r->txs[i])) {
+            return error_set(r->error, EXIT_CODE_FAILURE, "audit: no memory for revealed roots");
+        }
+    }
     return true;
 }
 
@@ -330,7 +337,27 @@ static bool run(struct replay *r)
         *fault = r->fault;
         *r->error = r->ended_error;
     }
-    return fault->found ? fault_error(fault, r->error) : r->error->code == EXIT_CODE_OK;
+    r->report->passed = !fault->found && r->error->code == EXIT_CODE_OK;
+    return fault->found ? fault_error(fault, r->error) : r->report->passed;
+}
+
+static bool open_training(struct replay *r)
+{
+    if (r->config->training == NULL) {
+        return true;
+    }
+    r->training = training_create(r->config->training);
+    return r->training != NULL ||
+           error_set(r->error, EXIT_CODE_FAILURE, "audit: no memory for revealed roots");
+}
+
+static bool check_training(struct replay *r)
+{
+    if (r->training == NULL) {
+        return true;
+    }
+    const struct state_view view = replica_view(r->replica);
+    return training_check(r->training, &view, &r->report->training, r->error);
 }
 
 bool audit_replay(const struct audit_config *config, struct audit_report *report,
@@ -343,10 +370,12 @@ bool audit_replay(const struct audit_config *config, struct audit_report *report
                        .ended_error = {.code = EXIT_CODE_OK}};
     *report = (struct audit_report){.height = 0};
     *error = (struct error){.code = EXIT_CODE_OK};
-    const bool passed = open_genesis(&r) && open_history(&r) && execute_genesis(&r) &&
-                        ahead_create(thread_count(config), &r.walk.trust, &r.ahead, error) &&
-                        run(&r);
+    bool passed = open_genesis(&r) && open_history(&r) && execute_genesis(&r) &&
+                  open_training(&r) &&
+                  ahead_create(thread_count(config), &r.walk.trust, &r.ahead, error) && run(&r);
     report->elapsed_ms = clock_ms() - r.started_ms;
+    passed = passed && check_training(&r);
+    training_free(r.training);
     ahead_free(r.ahead);
     history_close(r.reader);
     chain_walk_free(&r.walk);
