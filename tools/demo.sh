@@ -5,7 +5,8 @@
 # with a worker each, and one consumer who has a character transformer trained on a text.
 # On the way one validator is killed with SIGKILL and started again.  At the end: the loss
 # curve, the certified checkpoint, generated text, what each provider earned, and an audit
-# of the whole history that runs one segment of each worker again.  Results stay in demo-out/; every process ends with the script.
+# of the whole history that runs one segment of each worker again.  Results stay in
+# demo-out/; every process ends with the script.
 #
 #   --text FILE   the text to train on (default: this machine's common licences)
 #   --seconds N   size the rounds for so many seconds of training (default 200)

@@ -28,7 +28,7 @@ for i in 1 2 3; do
     worker $i
 done
 "$GRADUS" job run "$text" --net "$net" --key "$net/accounts/consumer.key" --name small \
-    --spec "char-gpt layers=1 width=32 heads=2 context=32 batch=8" --rounds 2 --steps 120 \
+    --spec "char-gpt layers=1 width=32 heads=2 context=32 batch=8" --rounds 2 --steps 240 \
     --out "$E2E_DIR/model.safetensors" --plot "$E2E_DIR/loss.svg" --output json \
     >"$E2E_DIR/job.out" 2>"$E2E_DIR/job.err" &
 job=$!
