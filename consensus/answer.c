@@ -157,7 +157,8 @@ static void rebroadcast_votes(const struct consensus *core, uint64_t view,
     }
     for (enum vote_kind kind = VOTE_NOTARIZE; kind <= VOTE_FINALIZE; kind++) {
         const struct ballot *ballot = ballot_get(core, view, kind, core->config.self);
-        if (ballot == NULL || !slot->promises[kind].is_signed) {
+        if (ballot == NULL || !slot->promises[kind].is_signed ||
+            !hash_equal(&ballot->proposal, &slot->promises[kind].proposal)) {
             continue;
         }
         const struct vote vote = {.kind = kind,

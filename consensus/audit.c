@@ -21,11 +21,6 @@ static void audit_promises(const struct consensus *core, const struct slot *slot
         ASSERT(!promises[kind].is_signed || promises[kind].made);
         ASSERT(!promises[kind].made || is_validator(core));
     }
-    const struct record *record = record_peek(core, slot->view);
-    if (promises[VOTE_FINALIZE].made && slot->view > core->fin.view && record != NULL &&
-        record->certified) {
-        ASSERT(hash_equal(&record->block.proposal, &promises[VOTE_FINALIZE].proposal));
-    }
 }
 
 static void audit_slots(const struct consensus *core)

@@ -5,8 +5,8 @@
 static bool is_certificate_malformed(const struct consensus *core,
                                      const struct certificate *certificate)
 {
-    if (certificate->view == 0 || certificate->kind == VOTE_PROPOSE ||
-        (unsigned)certificate->kind >= KIND_COUNT) {
+    if (certificate->view == 0 || certificate->view >= VIEW_MAX ||
+        certificate->kind == VOTE_PROPOSE || (unsigned)certificate->kind >= KIND_COUNT) {
         return true;
     }
     if ((certificate->kind == VOTE_NULLIFY) != hash_is_zero(&certificate->proposal)) {

@@ -205,7 +205,9 @@ enum consensus_verdict consensus_step(struct consensus *core, const struct conse
     if (is_from_peer(event->kind)) {
         peer_of(core, event->from)->heard_ms = event->now_ms;
     }
-    if (core->diverged) {
+    if (core->diverged) { /* maybe while restoring, when nothing could be said */
+        core->started = true;
+        emit_block(actions, CONSENSUS_DO_DIVERGED, &core->delivered);
         return CONSENSUS_STALE;
     }
     const enum consensus_verdict verdict = dispatch(core, event, actions);

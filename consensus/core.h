@@ -22,7 +22,8 @@ STATIC_ASSERT((int)VIEW_WINDOW > 2 * (int)VIEW_AHEAD,
               "the window reaches back from the current view");
 STATIC_ASSERT((int)CONSENSUS_HISTORY_MAX >= (int)VIEW_WINDOW, "every slot has a record");
 
-#define NEVER UINT64_MAX
+#define NEVER    UINT64_MAX
+#define VIEW_MAX (UINT64_C(1) << 62) /* no sum of views overflows */
 
 struct ballot {
     struct hash proposal;
@@ -152,6 +153,11 @@ static inline uint64_t view_top(const struct consensus *core)
 {
     return core->view + VIEW_AHEAD;
 }
+/* The lowest view that is not final and has a record, if any has. */
+static inline uint64_t view_first(const struct consensus *core)
+{
+    return (core->fin.view > core->horizon ? core->fin.view : core->horizon) + 1;
+}
 uint32_t view_leader(const struct consensus *core, uint64_t view);
 bool is_validator(const struct consensus *core);
 struct slot *slot_find(struct consensus *core, uint64_t view);
@@ -169,7 +175,6 @@ uint64_t skip_missing(const struct consensus *core, uint64_t below, uint64_t vie
 bool floor_find(const struct consensus *core, struct consensus_block *out, uint64_t *missing);
 uint32_t unfinal_count(const struct consensus *core, uint64_t view);
 
-/* tally.c */
 enum consensus_verdict vote_check(const struct consensus *core, const struct vote *vote);
 void ballot_put(struct consensus *core, struct slot *slot, const struct vote *vote);
 const struct ballot *ballot_get(const struct consensus *core, uint64_t view, enum vote_kind kind,
@@ -179,7 +184,6 @@ uint32_t ballot_count(const struct consensus *core, uint64_t view, enum vote_kin
 enum consensus_verdict on_vote(struct consensus *core, const struct consensus_event *event,
                                struct consensus_actions *out);
 
-/* certificate.c */
 enum consensus_verdict certificate_check(const struct consensus *core,
                                          const struct certificate *certificate);
 void certificate_apply(struct consensus *core, const struct certificate *certificate,
@@ -189,7 +193,6 @@ void certificate_form(struct consensus *core, struct slot *slot, enum vote_kind 
 enum consensus_verdict on_certificate(struct consensus *core, const struct consensus_event *event,
                                       struct consensus_actions *out);
 
-/* proposal.c */
 enum consensus_verdict proposal_check(const struct consensus *core,
                                       const struct consensus_event *event);
 enum consensus_verdict on_proposal(struct consensus *core, const struct consensus_event *event,
@@ -212,14 +215,12 @@ bool rule_certify(struct consensus *core, struct consensus_actions *out);
 bool rule_finalize(struct consensus *core, struct consensus_actions *out);
 bool rule_nullify(struct consensus *core, struct consensus_actions *out);
 
-/* final.c */
 void final_set(struct consensus *core, const struct certificate *certificate,
                struct consensus_actions *out);
 bool final_deliver(struct consensus *core, struct consensus_actions *out, struct want *want);
 enum consensus_verdict on_advanced(struct consensus *core, const struct consensus_anchor *anchor,
                                    struct consensus_actions *out);
 
-/* timers.c */
 uint64_t delta_ms(const struct consensus *core);
 bool has_work(const struct consensus *core);
 uint64_t retry_interval_ms(const struct consensus *core);
@@ -244,7 +245,6 @@ enum consensus_verdict on_get_certificates(struct consensus *core,
 void send_entry(const struct consensus *core, uint32_t to, struct consensus_actions *out);
 void rebroadcast(struct consensus *core, struct consensus_actions *out);
 
-/* restore.c */
 void restart_sign(struct consensus *core, struct consensus_actions *out);
 
 #endif /* CONSENSUS_CORE_H */

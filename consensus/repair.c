@@ -39,7 +39,7 @@ static struct want want_below(const struct consensus *core, uint64_t view,
 
 static struct want want_to_certify(const struct consensus *core)
 {
-    for (uint64_t view = view_top(core); view > core->fin.view; view--) {
+    for (uint64_t view = view_top(core); view >= view_first(core); view--) {
         const struct record *record = record_peek(core, view);
         if (record != NULL && record->has_n && !record->certified && !record->bad) {
             return want_below(core, view, &record->block.proposal, view);

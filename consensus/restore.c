@@ -50,13 +50,21 @@ void consensus_restore_certified(struct consensus *core, uint64_t view, const st
     }
 }
 
+/* No journal of ours says both; a damaged one might. */
+static bool excludes(const struct slot *slot, enum vote_kind kind)
+{
+    return (kind == VOTE_NULLIFY && slot->promises[VOTE_FINALIZE].made) ||
+           (kind == VOTE_FINALIZE && slot->promises[VOTE_NULLIFY].made);
+}
+
 void consensus_restore_vote(struct consensus *core, const struct vote *vote)
 {
     ASSERT(!core->started);
 
     struct slot *slot = slot_find(core, vote->view);
-    if (slot == NULL || vote->epoch != core->config.epoch || vote->validator != core->config.self ||
-        (unsigned)vote->kind >= KIND_COUNT || slot->promises[vote->kind].made) {
+    if (slot == NULL || vote->epoch != core->config.epoch || !is_validator(core) ||
+        vote->validator != core->config.self || (unsigned)vote->kind >= KIND_COUNT ||
+        slot->promises[vote->kind].made || excludes(slot, vote->kind)) {
         return;
     }
     slot->promises[vote->kind].made = true;

@@ -201,7 +201,7 @@ bool rule_notarize(struct consensus *core, struct consensus_actions *out)
 bool rule_certify(struct consensus *core, struct consensus_actions *out)
 {
     bool changed = false;
-    for (uint64_t view = core->fin.view + 1; view <= view_top(core); view++) {
+    for (uint64_t view = view_first(core); view <= view_top(core); view++) {
         struct record *record = record_find(core, view);
         if (record == NULL || !record->has_n || !record->has_block || record->certify_asked ||
             record->certified || record->bad ||

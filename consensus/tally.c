@@ -22,10 +22,15 @@ const struct ballot *ballot_get(const struct consensus *core, uint64_t view, enu
     return &core->ballots[row * core->config.validator_count + validator];
 }
 
+/* A certificate's votes are never replaced. */
 void ballot_put(struct consensus *core, struct slot *slot, const struct vote *vote)
 {
     ASSERT(vote->kind != VOTE_PROPOSE && vote->validator < core->config.validator_count);
 
+    if (slot->has_certificate[vote->kind] &&
+        !hash_equal(&slot->certified[vote->kind], &vote->proposal)) {
+        return;
+    }
     struct ballot *ballot = ballot_at(core, slot->view, vote->kind, vote->validator);
     ballot->proposal = vote->proposal;
     ballot->signature = vote->signature;

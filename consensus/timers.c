@@ -31,7 +31,7 @@ uint64_t retry_interval_ms(const struct consensus *core)
 /* A notarized proposal that is not final needs a final descendant (D9). */
 static bool is_tip_unfinal(const struct consensus *core)
 {
-    for (uint64_t view = core->fin.view + 1; view <= view_top(core); view++) {
+    for (uint64_t view = view_first(core); view <= view_top(core); view++) {
         const struct record *record = record_peek(core, view);
         if (record != NULL && record->has_n && !record->bad) {
             return true;

@@ -96,7 +96,9 @@ static bool sim_write_at(void *context, int index, uint64_t offset, struct bytes
         memset(file->now + file->now_size, 0, (size_t)offset - file->now_size);
         dirty(file, file->now_size, (size_t)offset);
     }
-    memcpy(file->now + offset, bytes.data, bytes.size);
+    if (bytes.size > 0) {
+        memcpy(file->now + offset, bytes.data, bytes.size);
+    }
     dirty(file, (size_t)offset, end);
     file->now_size = end > file->now_size ? end : file->now_size;
     return true;

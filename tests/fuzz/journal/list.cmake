@@ -1,0 +1,7 @@
+set(sim_disk ${PROJECT_SOURCE_DIR}/tests/sim/disk.c)
+fuzz_test(fuzz_journal ${CMAKE_CURRENT_LIST_DIR}/fuzz_journal.c NEEDS store)
+fuzz_test(fuzz_sign_state ${CMAKE_CURRENT_LIST_DIR}/fuzz_sign_state.c NEEDS store)
+if(FUZZ)
+  target_sources(fuzz_journal PRIVATE ${sim_disk})
+  target_sources(fuzz_sign_state PRIVATE ${sim_disk})
+endif()
