@@ -1,5 +1,7 @@
 #include "base/cpu.h"
 
+#include <sched.h>
+
 struct cpu_features cpu_probe(void)
 {
     struct cpu_features out = {.fma = false, .avx2 = false, .avx512 = false};
@@ -14,4 +16,29 @@ struct cpu_features cpu_probe(void)
     out.fma = true;
 #endif
     return out;
+}
+
+uint32_t cpu_count(void)
+{
+    cpu_set_t set;
+    const bool known = sched_getaffinity(0, sizeof(set), &set) == 0;
+    return known && CPU_COUNT(&set) > 0 ? (uint32_t)CPU_COUNT(&set) : 1;
+}
+
+bool cpu_pin(uint32_t index)
+{
+    cpu_set_t all;
+    cpu_set_t one;
+    if (sched_getaffinity(0, sizeof(all), &all) != 0) {
+        return false;
+    }
+    uint32_t left = index % cpu_count();
+    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (CPU_ISSET(cpu, &all) && left-- == 0) {
+            CPU_ZERO(&one);
+            CPU_SET(cpu, &one);
+            return sched_setaffinity(0, sizeof(one), &one) == 0;
+        }
+    }
+    return false;
 }

@@ -2,6 +2,7 @@
 #define BASE_CPU_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* What the CPU this process runs on can do.  Asked once by a shell, which then tells the
  * layers below which kernels to use; results never depend on it. */
@@ -13,5 +14,11 @@ struct cpu_features {
 };
 
 struct cpu_features cpu_probe(void);
+
+/* How many processors this process may run on; at least 1. */
+uint32_t cpu_count(void);
+/* From now on run on one of them alone, the index-th modulo cpu_count(); threads and
+ * programs started later too.  False where the system does not allow it. */
+bool cpu_pin(uint32_t index);
 
 #endif /* BASE_CPU_H */

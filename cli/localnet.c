@@ -14,6 +14,7 @@
 
 #include <jansson.h>
 
+#include "base/cpu.h"
 #include "cli/commands.h"
 #include "cli/status.h"
 
@@ -97,6 +98,11 @@ bool localnet_start(const char *dir, uint32_t index, struct error *error)
     (void)fflush(NULL);
     const pid_t pid = fork();
     if (pid == 0) {
+        /* Where they share processors, each stays on its own: a message then wakes threads on
+         * the processor it is on (docs/performance.md). */
+        if (localnet_count(dir) > cpu_count()) {
+            (void)cpu_pin(index);
+        }
         become_node(config, log);
     }
     FILE *file = pid > 0 ? fopen(path, "w") : NULL;

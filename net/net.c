@@ -133,6 +133,44 @@ struct net_key net_own_key(const struct net *net)
     return net->self.public_key;
 }
 
+/* True when the link's frames wait for net_flush; with no room to note it they do not. */
+static bool hold_locked(struct net *net, struct link *link)
+{
+    if (net->holds && !link->held && net->held_count < NET_HELD_MAX) {
+        link->held = true;
+        net->held[net->held_count++] = link->id;
+    }
+    return net->holds && link->held;
+}
+
+void net_hold(struct net *net)
+{
+    (void)pthread_mutex_lock(&net->lock);
+    net->holds = true;
+    (void)pthread_mutex_unlock(&net->lock);
+}
+
+void net_flush(struct net *net)
+{
+    bool more = true;
+    while (more) {
+        struct link *write = NULL;
+        (void)pthread_mutex_lock(&net->lock);
+        more = net->held_count > 0;
+        if (more) {
+            struct link *link = link_find_locked(net, net->held[--net->held_count]);
+            if (link != NULL) {
+                link->held = false;
+                write = send_claim_locked(link) ? link : NULL;
+            }
+        }
+        (void)pthread_mutex_unlock(&net->lock);
+        if (write != NULL) {
+            send_next(write);
+        }
+    }
+}
+
 /* Queues one frame; *write becomes the link when the caller shall write. */
 static enum net_sent queue_locked(struct net *net, uint64_t session, const struct outgoing *what,
                                   struct link **write)
@@ -146,7 +184,8 @@ static enum net_sent queue_locked(struct net *net, uint64_t session, const struc
         return NET_SENT_SIZE;
     }
     enum net_sent sent = send_queue_locked(link, what);
-    if (send_claim_locked(link)) {
+    const bool waits = what->kind == FRAME_DATA && hold_locked(net, link);
+    if (!waits && send_claim_locked(link)) {
         *write = link;
     }
     return sent;

@@ -127,6 +127,12 @@ enum net_sent net_send(struct net *net, uint64_t session, struct bytes bytes);
 /* The same bytes to many sessions, copied once.  Answers how many queued them. */
 size_t net_send_all(struct net *net, const uint64_t *sessions, size_t count, struct bytes bytes);
 
+/* From now on net_send and net_send_all only queue; what waits for one session then leaves
+ * in one write at net_flush.  A write costs an order of magnitude more than a frame in it.
+ * The caller owes a net_flush before it waits. */
+void net_hold(struct net *net);
+void net_flush(struct net *net);
+
 /* A question with an id of the asker's choice, and its answer with the same id. */
 enum net_sent net_request(struct net *net, uint64_t session, uint32_t id, struct bytes bytes);
 enum net_sent net_reply(struct net *net, uint64_t session, uint32_t id, struct bytes bytes);

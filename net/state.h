@@ -73,6 +73,7 @@ struct link {
     bool stream_closed; /* under post_lock */
 
     bool sending, receiving;
+    bool held;         /* in net->held */
     bool kick, resume; /* the keeper shall write, or read on */
     bool paused;       /* not reading: the inbox is full */
 
@@ -144,6 +145,9 @@ struct net {
     uint32_t votes_in_row;
     struct dial *dials;
     struct body *ping;
+    bool holds; /* net_hold: sessions with frames to write, until net_flush */
+    uint64_t held[NET_HELD_MAX];
+    uint32_t held_count;
     struct net_stats stats;
 };
 

@@ -5,6 +5,9 @@
 
 #include "base/log.h"
 
+/* Above this a block takes so long to execute that frames held back leave first. */
+enum { FLUSH_SIZE = 16 << 10 };
+
 /* Blocks: found by the hash of their proposal or by id, judged on their parent, executed on
  * overlays, made final in order. */
 
@@ -303,6 +306,9 @@ static enum consensus_certify execute_unfinal(struct driver *d, struct unfinal *
         return CONSENSUS_CERTIFY_OK;
     }
     ASSERT(wire_decode_block(bytes_of(u->block, u->block_size), &block));
+    if (u->block_size > FLUSH_SIZE) {
+        net_flush(d->net);
+    }
     struct store_buffer results = {0};
     const enum consensus_certify verdict = judge(d, &block, &parent, &u->tip, &results);
     if (verdict == CONSENSUS_CERTIFY_OK) {

@@ -198,17 +198,21 @@ static void drain_net(struct driver *d, uint32_t wait_ms)
         }
         on_net_event(d, &event);
         net_event_release(&event);
+        net_flush(d->net);
     }
     forward_flush(d);
+    net_flush(d->net);
 }
 
 static void loop(struct driver *d)
 {
+    net_hold(d->net);
     driver_step(d, &(struct consensus_event){.kind = CONSENSUS_ON_START});
     while (!stop_asked && !driver_failed(d)) {
         drain_net(d, sleep_ms(d));
         if (!driver_failed(d)) {
             run_timers(d);
+            net_flush(d->net);
         }
     }
 }

@@ -48,11 +48,12 @@ enum {
     NET_BULK_QUEUE_SIZE_MAX = 4 * FRAME_SIZE_MAX,
     NET_INBOX_MAX = 256, /* received and not taken: then the session is not read */
     NET_INBOX_SIZE_MAX = 2 * FRAME_SIZE_MAX,
-    NET_BATCH_SIZE = 64 << 10, /* small frames sealed into one stream write */
-    NET_HELLO_SIZE_MAX = 512,  /* any handshake message */
-    NET_HANDSHAKE_MS = 5000,   /* N1: connect, TLS and handshake */
-    NET_PING_MS = 5000,        /* V53 */
-    NET_IDLE_MS = 15000,       /* V53: three pings missed */
+    NET_HELD_MAX = 2 * VALIDATOR_COUNT_MAX, /* sessions that wait for net_flush */
+    NET_BATCH_SIZE = 64 << 10,              /* small frames sealed into one stream write */
+    NET_HELLO_SIZE_MAX = 512,               /* any handshake message */
+    NET_HANDSHAKE_MS = 5000,                /* N1: connect, TLS and handshake */
+    NET_PING_MS = 5000,                     /* V53 */
+    NET_IDLE_MS = 15000,                    /* V53: three pings missed */
     NET_REDIAL_MIN_MS = 50,
     NET_REDIAL_MAX_MS = 2000, /* kill -9 to next vote stays below 3 s */
 

@@ -310,7 +310,7 @@ static void measure_latency(struct load *load, uint32_t count, int pause_ms, dou
         struct encoded tx;
         make_transfer(load, 0, &tx);
         const double start = now_s();
-        if (!submit(client, &tx, &answer) || !wait_final(client, &tx.id, 0)) {
+        if (!submit(client, &tx, &answer) || !wait_final(client, &tx.id, 1)) {
             die("a transfer did not commit");
         }
         times[i] = now_s() - start;

@@ -169,6 +169,42 @@ static void test_batches(void **state)
     node_close(&b);
 }
 
+/* What is held leaves at the flush, in order, in one write. */
+static void test_held(void **state)
+{
+    (void)state;
+    enum { COUNT = 1000, OTHERS = 3 }; /* pings that may fall into the test */
+    struct node a;
+    struct node b;
+    struct net_stats before;
+    struct net_stats after;
+    two_nodes(&a, &b);
+    node_dial(&a, &b, true, false);
+    uint64_t session = event_wait(&a, NET_EVENT_CONNECTED).session;
+    net_hold(a.net);
+    net_stats(a.net, &before);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        assert_int_equal(net_send(a.net, session, bytes_of(&i, sizeof i)), NET_SENT_QUEUED);
+    }
+    net_stats(a.net, &after);
+    assert_true(after.writes_out - before.writes_out <= OTHERS);
+    net_flush(a.net);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        struct net_event frame = event_wait(&b, NET_EVENT_FRAME);
+        assert_true(bytes_equal(frame.bytes, bytes_of(&i, sizeof i)));
+        net_event_release(&frame);
+    }
+    net_stats(a.net, &after);
+    assert_true(after.writes_out - before.writes_out <= OTHERS);
+    /* A session that has gone meanwhile is passed over. */
+    assert_int_equal(net_send(a.net, session, text("late")), NET_SENT_QUEUED);
+    net_session_close(a.net, session);
+    assert_int_equal(event_wait(&a, NET_EVENT_DISCONNECTED).reason, NET_REASON_LOCAL);
+    net_flush(a.net);
+    node_close(&a);
+    node_close(&b);
+}
+
 static void test_send_all_and_requests(void **state)
 {
     (void)state;
@@ -282,7 +318,7 @@ int main(void)
         cmocka_unit_test(test_replaced),   cmocka_unit_test(test_large_frames),
         cmocka_unit_test(test_batches),    cmocka_unit_test(test_send_all_and_requests),
         cmocka_unit_test(test_ping_bytes), cmocka_unit_test(test_reconnect),
-        cmocka_unit_test(test_busy_port),
+        cmocka_unit_test(test_busy_port),  cmocka_unit_test(test_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
