@@ -25,20 +25,26 @@ uint32_t cpu_count(void)
     return known && CPU_COUNT(&set) > 0 ? (uint32_t)CPU_COUNT(&set) : 1;
 }
 
+/* The index-th member of a set; CPU_SETSIZE when it has fewer. */
+static size_t cpu_at(const cpu_set_t *set, uint32_t index)
+{
+    size_t cpu = 0;
+    while (cpu < CPU_SETSIZE && (!CPU_ISSET(cpu, set) || index-- > 0)) {
+        cpu++;
+    }
+    return cpu;
+}
+
 bool cpu_pin(uint32_t index)
 {
-    cpu_set_t all;
-    cpu_set_t one;
-    if (sched_getaffinity(0, sizeof(all), &all) != 0) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set) != 0) {
         return false;
     }
-    uint32_t left = index % cpu_count();
-    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-        if (CPU_ISSET(cpu, &all) && left-- == 0) {
-            CPU_ZERO(&one);
-            CPU_SET(cpu, &one);
-            return sched_setaffinity(0, sizeof(one), &one) == 0;
-        }
+    const size_t cpu = cpu_at(&set, index % cpu_count());
+    CPU_ZERO(&set);
+    if (cpu < CPU_SETSIZE) {
+        CPU_SET(cpu, &set);
     }
-    return false;
+    return sched_setaffinity(0, sizeof(set), &set) == 0;
 }

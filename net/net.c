@@ -150,20 +150,24 @@ void net_hold(struct net *net)
     (void)pthread_mutex_unlock(&net->lock);
 }
 
+/* The next link that was held; NULL when it has gone or writes already. */
+static struct link *held_pop_locked(struct net *net)
+{
+    struct link *link = link_find_locked(net, net->held[--net->held_count]);
+    if (link == NULL) {
+        return NULL;
+    }
+    link->held = false;
+    return send_claim_locked(link) ? link : NULL;
+}
+
 void net_flush(struct net *net)
 {
     bool more = true;
     while (more) {
-        struct link *write = NULL;
         (void)pthread_mutex_lock(&net->lock);
         more = net->held_count > 0;
-        if (more) {
-            struct link *link = link_find_locked(net, net->held[--net->held_count]);
-            if (link != NULL) {
-                link->held = false;
-                write = send_claim_locked(link) ? link : NULL;
-            }
-        }
+        struct link *write = more ? held_pop_locked(net) : NULL;
         (void)pthread_mutex_unlock(&net->lock);
         if (write != NULL) {
             send_next(write);
