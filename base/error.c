@@ -17,7 +17,7 @@ bool error_set(struct error *error, enum exit_code code, const char *format, ...
 const char *exit_code_text(int code)
 {
     switch (code) {
-#define EXIT_CODE(name, number, text)                                                              \
+#define EXIT_CODE(name, number, text, step)                                                        \
     case number:                                                                                   \
         return text;
 #include "base/exit_codes.def"

@@ -6,7 +6,7 @@
  * code the process ends with if nobody can go on. */
 
 enum exit_code {
-#define EXIT_CODE(name, number, text) EXIT_CODE_##name = (number),
+#define EXIT_CODE(name, number, text, step) EXIT_CODE_##name = (number),
 #include "base/exit_codes.def"
 #undef EXIT_CODE
 };

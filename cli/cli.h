@@ -33,6 +33,7 @@ struct cli_command {
     const char *help; /* one line */
     enum exit_code (*run)(struct cli_call *call, struct error *error);
     struct cli_option options[CLI_OPTION_MAX]; /* ends at name NULL */
+    void (*more_help)(void);                   /* prints what --help adds; NULL: nothing */
 };
 
 extern const struct cli_command *const cli_commands[]; /* ends at NULL */

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -31,9 +32,21 @@ static enum exit_code run(struct cli_call *call, struct error *error)
     return node_run(&config, error);
 }
 
+static void print_settings(void)
+{
+    char settings[2048];
+    node_config_describe(settings, sizeof(settings));
+    (void)printf(
+        "\nsettings, name = value, under [node]; relative paths start at the file's folder:\n%s"
+        "\nunder [peers], one line for each other validator:\n"
+        "  %-22s %s\n",
+        settings, "N = HOST:PORT", "where validator N of the genesis file listens");
+}
+
 const struct cli_command cli_node_run = {
     .noun = "node",
     .verb = "run",
     .help = "run a validator until SIGTERM; settings come from an ini file",
     .run = run,
-    .options = {{"config", "FILE", NULL, "the node's ini file, see docs/operations.md"}}};
+    .options = {{"config", "FILE", NULL, "the node's ini file, see docs/operations.md"}},
+    .more_help = print_settings};

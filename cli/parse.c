@@ -108,6 +108,9 @@ static void print_help(const struct cli_command *command)
                      o->standard != NULL ? o->standard : "", o->standard != NULL ? ")" : "");
     }
     (void)printf("  %-26s %s\n", "--output json", "print JSON");
+    if (command->more_help != NULL) {
+        command->more_help();
+    }
 }
 
 static const struct cli_command *find_command(int argc, char **argv, int *used)

@@ -1,4 +1,4 @@
-#include "node/driver.h"
+#include "node/blocks.h"
 
 #include <string.h>
 
@@ -83,6 +83,38 @@ static void persist_vote(struct driver *d, const struct vote *vote)
     persist(d, JOURNAL_VOTE, vote->view, bytes_of(payload, sizeof(payload)));
 }
 
+static const char *vote_name(enum vote_kind kind)
+{
+    switch (kind) {
+    case VOTE_PROPOSE:
+        return "PROPOSE";
+    case VOTE_NOTARIZE:
+        return "NOTARIZE";
+    case VOTE_NULLIFY:
+        return "NULLIFY";
+    case VOTE_FINALIZE:
+        return "FINALIZE";
+    }
+    UNREACHABLE();
+}
+
+static const char *refusal_text(enum sign_verdict verdict)
+{
+    switch (verdict) {
+    case SIGN_PERMITTED:
+        break;
+    case SIGN_BELOW_FLOOR:
+        return "the view is older than sign.state remembers";
+    case SIGN_CONTRADICTS:
+        return "it contradicts an earlier vote";
+    case SIGN_OLD_EPOCH:
+        return "the epoch has ended";
+    case SIGN_MALFORMED:
+        return "not a vote";
+    }
+    UNREACHABLE();
+}
+
 /* All DO_SIGN that stand together: the signer syncs once for them. */
 static uint32_t sign_run(struct driver *d, uint32_t first)
 {
@@ -103,8 +135,8 @@ static uint32_t sign_run(struct driver *d, uint32_t first)
         struct consensus_event event = {.kind = CONSENSUS_ON_SIGNED, .vote = votes[i]};
         event.vote.signature = answers[i].signature;
         if (answers[i].verdict != SIGN_PERMITTED) {
-            log_line(LOG_ODD, "signer", "refused: kind=%d view=%llu verdict=%d", (int)votes[i].kind,
-                     (unsigned long long)votes[i].view, (int)answers[i].verdict);
+            log_line(LOG_ODD, "signer", "refused: %s of view %llu: %s", vote_name(votes[i].kind),
+                     (unsigned long long)votes[i].view, refusal_text(answers[i].verdict));
             event.kind = CONSENSUS_ON_SIGN_REFUSED;
         }
         driver_queue(d, &event);
@@ -297,9 +329,9 @@ static void carry_out_one(struct driver *d, const struct consensus_action *actio
         return;
     case CONSENSUS_DO_DIVERGED:
         (void)error_set(&d->error, EXIT_CODE_DIVERGED,
-                        "height %llu: a quorum made final what this node found bad; keep the data "
-                        "directory for analysis and rebuild it from the peers",
-                        (unsigned long long)action->block.height);
+                        "%.120s: height %llu: a quorum made final what this node found bad; keep a "
+                        "copy for analysis, then " BLOCKS_FETCH_AGAIN,
+                        d->config.data_dir, (unsigned long long)action->block.height);
         return;
     case CONSENSUS_DO_ENTER_VIEW:
         log_line(LOG_DEBUG, "consensus", "view %llu", (unsigned long long)action->entered_view);

@@ -203,8 +203,10 @@ static bool execute(struct driver *d, const struct wire_block *block, const stru
     const struct state_view view = blocks_view(d, parent);
     state_execute_block(d->machine, &view, &input, &outcome);
     if (outcome.verdict != STATE_OK) {
-        log_line(LOG_ODD, "chain", "height %llu: transaction %zu is inadmissible: code %d",
-                 (unsigned long long)header->height, outcome.bad_index, (int)outcome.bad_code);
+        const char *name = code_name((uint32_t)outcome.bad_code);
+        log_line(LOG_ODD, "chain", "height %llu: transaction %zu is inadmissible: %s (%d)",
+                 (unsigned long long)header->height, outcome.bad_index, name == NULL ? "?" : name,
+                 (int)outcome.bad_code);
         return false;
     }
     tip->results_root = outcome.results_root;
@@ -382,9 +384,8 @@ static bool stored_results_root(struct driver *d, uint64_t height, struct hash *
     struct wire_reader reader;
     if (store_results(d->store, height, &buffer, error) != STORE_FOUND) {
         return error_set(error, EXIT_CODE_CORRUPT,
-                         "chain.db: no results of block %llu; rebuild the data directory from the "
-                         "peers",
-                         (unsigned long long)height);
+                         "%.120s/chain.db: no results of block %llu; " BLOCKS_FETCH_AGAIN,
+                         d->config.data_dir, (unsigned long long)height);
     }
     crypto_tree_init(&tree, TAG_RESULT_TREE);
     wire_reader_init_nodes(&reader, bytes_of(buffer.data, buffer.size), BLOCK_TX_MAX + 2);
@@ -395,8 +396,10 @@ static bool stored_results_root(struct driver *d, uint64_t height, struct hash *
     const bool ok = wire_reader_end(&reader);
     crypto_tree_root(&tree, out);
     store_buffer_free(&buffer);
-    return ok || error_set(error, EXIT_CODE_CORRUPT, "chain.db: results of block %llu are damaged",
-                           (unsigned long long)height);
+    return ok ||
+           error_set(error, EXIT_CODE_CORRUPT,
+                     "%.120s/chain.db: results of block %llu are damaged; " BLOCKS_FETCH_AGAIN,
+                     d->config.data_dir, (unsigned long long)height);
 }
 
 bool blocks_replay(struct driver *d, const struct wire_block *block, bool commit, struct tip *tip,
@@ -420,9 +423,9 @@ bool blocks_replay(struct driver *d, const struct wire_block *block, bool commit
         !execute(d, block, &d->committed, tip, &results)) {
         free(results.data);
         return error_set(error, EXIT_CODE_DIVERGED,
-                         "block %llu of chain.db does not execute on this state; rebuild the data "
-                         "directory from the peers",
-                         (unsigned long long)header->height);
+                         "%.120s: block %llu of chain.db does not execute on this state; keep a "
+                         "copy for analysis, then " BLOCKS_FETCH_AGAIN,
+                         d->config.data_dir, (unsigned long long)header->height);
     }
     free(results.data);
     return store_commit(d->store, tip->overlay, error);

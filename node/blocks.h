@@ -5,6 +5,11 @@
 
 /* What blocks.c, build.c, commit.c, catchup.c and restart.c share about blocks. */
 
+/* The next step of an operator whose databases are damaged or have diverged.  Never "delete the
+ * data directory": sign.state is in it. */
+#define BLOCKS_FETCH_AGAIN                                                                         \
+    "move chain.db and state.db away, keep sign/ and journal/, start again: peers have the blocks"
+
 void blocks_proposal_hash(const struct proposal *proposal, struct hash *rest_digest,
                           struct hash *out);
 /* The block that is not final yet with this id. */

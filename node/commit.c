@@ -119,9 +119,9 @@ static bool commit_batch(struct driver *d, struct unfinal *const *entries, uint3
         struct unfinal *u = entries[i];
         if (blocks_execute_branch(d, u) != CONSENSUS_CERTIFY_OK) {
             return error_set(&d->error, EXIT_CODE_DIVERGED,
-                             "height %llu: a quorum made final what this node cannot execute; keep "
-                             "the data directory for analysis and rebuild it from the peers",
-                             (unsigned long long)u->proposal.light.height);
+                             "%.120s: height %llu: a quorum made final what this node cannot "
+                             "execute; keep a copy for analysis, then " BLOCKS_FETCH_AGAIN,
+                             d->config.data_dir, (unsigned long long)u->proposal.light.height);
         }
         finals[i] = (struct store_final){.height = u->tip.height,
                                          .block_id = u->tip.block_id,

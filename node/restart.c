@@ -130,14 +130,14 @@ static bool replay_block(struct driver *d, uint64_t height, bool commit, struct 
     struct tip tip;
     if (store_block(d->store, height, &bytes, error) != STORE_FOUND) {
         return error_set(error, EXIT_CODE_CORRUPT,
-                         "chain.db: block %llu is missing; rebuild the data "
-                         "directory from the peers",
-                         (unsigned long long)height);
+                         "%.120s/chain.db: block %llu is missing; " BLOCKS_FETCH_AGAIN,
+                         d->config.data_dir, (unsigned long long)height);
     }
     bool ok = wire_decode_block(bytes_of(bytes.data, bytes.size), &block);
     if (!ok) {
-        (void)error_set(error, EXIT_CODE_CORRUPT, "chain.db: block %llu does not decode",
-                        (unsigned long long)height);
+        (void)error_set(error, EXIT_CODE_CORRUPT,
+                        "%.120s/chain.db: block %llu does not decode; " BLOCKS_FETCH_AGAIN,
+                        d->config.data_dir, (unsigned long long)height);
     } else {
         ok = blocks_replay(d, &block, commit, &tip, error);
     }
@@ -207,9 +207,8 @@ static bool read_tip_finality(struct driver *d, struct error *error)
     store_buffer_free(&buffer);
     return d->has_tip_finality ||
            error_set(error, EXIT_CODE_CORRUPT,
-                     "chain.db: no finality for its newest block %llu; rebuild the data directory "
-                     "from the peers",
-                     (unsigned long long)d->committed.height);
+                     "%.120s/chain.db: no finality for its newest block %llu; " BLOCKS_FETCH_AGAIN,
+                     d->config.data_dir, (unsigned long long)d->committed.height);
 }
 
 static void restore_proposal(struct driver *d, struct bytes payload)
@@ -304,15 +303,44 @@ static bool make_dir(const char *path, struct error *error)
            error_set(error, EXIT_CODE_STORE, "%s: cannot be made", path);
 }
 
+/* A vote is signed only after the marker beside the key says so: data_dir may be deleted, and
+ * with it every trace of the votes (docs/decisions/0005). */
+static bool mark_key(const struct driver *d, const struct disk_port *keys, bool used,
+                     struct error *error)
+{
+    if (used || sign_used_write(keys, &d->chain_id, error)) {
+        return true;
+    }
+    struct error why = *error;
+    return error_set(error, why.code, "%.200s; keys_dir must be writable at the first start",
+                     why.detail);
+}
+
+static bool open_sign_state(struct driver *d, bool fresh, struct sign_state **out,
+                            struct error *error)
+{
+    struct disk_port keys = {0};
+    const struct sign_identity identity = {.chain_id = d->chain_id,
+                                           .key = *crypto_key_public(d->consensus_key)};
+    bool used = false;
+    *out = NULL;
+    const bool ok = disk_posix_open(d->config.keys_dir, &keys, error) &&
+                    sign_used_read(&keys, &d->chain_id, &used, error) &&
+                    sign_state_open(&d->sign_disk, &identity, fresh && !used, out, error) &&
+                    mark_key(d, &keys, used, error);
+    disk_posix_close(&keys);
+    if (!ok) {
+        sign_state_close(*out);
+    }
+    return ok;
+}
+
 static bool open_signer(struct driver *d, bool fresh, struct error *error)
 {
     char path[CONFIG_PATH_MAX];
     struct sign_state *state = NULL;
-    const struct sign_identity identity = {.chain_id = d->chain_id,
-                                           .key = *crypto_key_public(d->consensus_key)};
     if (!path_in(path, d->config.data_dir, "sign", error) || !make_dir(path, error) ||
-        !disk_posix_open(path, &d->sign_disk, error) ||
-        !sign_state_open(&d->sign_disk, &identity, fresh, &state, error)) {
+        !disk_posix_open(path, &d->sign_disk, error) || !open_sign_state(d, fresh, &state, error)) {
         return false;
     }
     d->own_signer = signer_create(d->consensus_key, &d->chain_id, state);
@@ -325,7 +353,7 @@ static bool open_signer(struct driver *d, bool fresh, struct error *error)
 }
 
 /* A key that has voted before must not start from nothing: only a data directory without
- * blocks and without a journal may make a new sign.state. */
+ * blocks and without a journal, of a key that was never used, may make a new sign.state. */
 static bool open_journal(struct driver *d, struct error *error)
 {
     char path[CONFIG_PATH_MAX];

@@ -106,7 +106,7 @@ bool chain_open(struct chain *chain, const struct store_options *options, struct
     const struct rocks_config config = {
         .dir = options->dir,
         .name = "chain.db",
-        .repair = "copy chain.db from another node of this chain",
+        .repair = "move chain.db and state.db away, keep sign/ and journal/, start again",
         .families = families,
         .family_count = CHAIN_FAMILY_COUNT,
         .cache_size = CACHE_SIZE,

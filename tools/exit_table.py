@@ -11,10 +11,13 @@ BEGIN, END = "<!-- exit codes: tools/exit_table.py -->\n", "<!-- end of exit cod
 
 
 def table():
-    lines = ["| code | name | meaning |", "|---|---|---|"]
+    lines = ["| code | name | meaning | what to do |", "|---|---|---|---|"]
     source = (ROOT / "base/exit_codes.def").read_text()
-    for name, number, text in re.findall(r'^EXIT_CODE\((\w+), (\d+), "([^"]+)"\)', source, re.M):
-        lines.append(f"| {number} | `{name}` | {text} |")
+    row = re.compile(r'^EXIT_CODE\((\w+), (\d+), "([^"]+)", "([^"]*)"\)$', re.M)
+    for name, number, text, step in row.findall(source):
+        lines.append(f"| {number} | `{name}` | {text} | {step} |".replace("|  |", "| |"))
+    if len(lines) - 2 != source.count("\nEXIT_CODE("):
+        sys.exit("base/exit_codes.def: a line has another form")
     return "\n".join(lines) + "\n"
 
 

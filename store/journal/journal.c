@@ -138,8 +138,8 @@ static bool corrupt(const struct segment *segment, size_t offset, struct error *
     char name[DISK_NAME_MAX];
     segment_name(segment->number, name);
     return error_set(error, EXIT_CODE_CORRUPT,
-                     "%s: damaged at offset %zu though it had been synced; do not delete it: "
-                     "copy the directory, check the disk, and restore this node as a new member",
+                     "%s: damaged at offset %zu though it had been synced; check the disk, then "
+                     "see docs/operations.md, section Damage: sign/ must stay",
                      name, offset);
 }
 

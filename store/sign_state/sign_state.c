@@ -136,9 +136,10 @@ static bool state_load(struct sign_state *state, const struct sign_identity *ide
         }
     }
     if (newest == NULL) {
-        return error_set(error, EXIT_CODE_CORRUPT,
-                         "sign.state: neither slot is intact; never start this key from an empty "
-                         "one: make a new key and have it admitted");
+        return error_set(
+            error, EXIT_CODE_CORRUPT,
+            "sign.state: neither slot is intact; never start this key from an empty or "
+            "an old one; see docs/operations.md, section Lost sign.state");
     }
     slot_read(state, newest);
     if (!hash_equal(&state->identity.chain_id, &identity->chain_id) ||
@@ -163,8 +164,9 @@ static bool state_start(struct sign_state *state, const struct sign_identity *id
     }
     if (!create) {
         return error_set(error, EXIT_CODE_SIGN_STATE,
-                         "sign.state: missing; a key that has signed before must not start "
-                         "without it: restore the file or make a new key");
+                         "sign.state: missing, though this key has been used (consensus.key.used, "
+                         "the journal or the blocks say so); never restore an old copy; see "
+                         "docs/operations.md, section Lost sign.state");
     }
     state->identity = *identity;
     return state_make(state, error);

@@ -34,12 +34,24 @@ enum sign_verdict {
 };
 
 /* Open "sign.state".  When it is not there: made if create, else EXIT_CODE_SIGN_STATE, for a
- * key that has been used before must not start from nothing.  A file of another identity is
- * EXIT_CODE_SIGN_STATE, one without a valid slot EXIT_CODE_CORRUPT.  port is copied, its
- * context must outlive the state. */
+ * key that has been used before must not start from nothing (sign_used_read tells).  A file of
+ * another identity is EXIT_CODE_SIGN_STATE, one without a valid slot EXIT_CODE_CORRUPT.  port is
+ * copied, its context must outlive the state. */
 MUST_USE bool sign_state_open(const struct disk_port *port, const struct sign_identity *identity,
                               bool create, struct sign_state **out, struct error *error);
 void sign_state_close(struct sign_state *state); /* NULL is allowed */
+
+/* The marker "consensus.key.used" lies beside the key and not beside sign.state, so that who
+ * deletes the one still has the other (docs/decisions/0005): the chains this key may have voted
+ * on, each 64 hexadecimal digits and a line feed.  keys is the key's directory.
+ *
+ * sign_used_read: whether chain_id is one of them.  sign_used_write: add it, durably, before
+ * the first vote is signed; only when it is not there.  A marker that is not of this form is
+ * EXIT_CODE_BAD_KEY. */
+MUST_USE bool sign_used_read(const struct disk_port *keys, const struct hash *chain_id, bool *used,
+                             struct error *error);
+MUST_USE bool sign_used_write(const struct disk_port *keys, const struct hash *chain_id,
+                              struct error *error);
 
 /* Judge votes one after the other, of which kind, epoch, view and proposal are used, and
  * remember those permitted, durably, with one sync for all.  False: the disk failed; nothing

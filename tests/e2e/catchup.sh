@@ -1,5 +1,5 @@
 #!/bin/sh
-# catchup.sh GRADUS BENCH_NETWORK: a validator that has lost its chain, and one that was away for
+# catchup.sh GRADUS BENCH_NETWORK: a validator that has lost its chain or its journal, and one that was away for
 # 2,000 transfers, fetch what they lack and arrive at the same root; kill -9 on the way is harmless.
 GRADUS=$1
 LOAD=$2
@@ -43,3 +43,14 @@ wait_for 60 agreed
 after=$(field height <"$E2E_DIR/status" | head -n 1)
 [ "$after" -gt "$before" ] || fail "no block with the one that came back"
 echo "height $after, state root $(field state_root <"$E2E_DIR/status" | head -n 1) on all four"
+
+# The journal lost, sign.state whole (docs/operations.md, Damage): the same.
+stop 2 TERM
+mv "$net/validator-2/data/journal" "$E2E_DIR/journal.kept"
+up --only 2
+wait_for 60 agreed
+stop 0 TERM
+"$LOAD" "$net" --count 200 --latency 0 --without 0 --expect
+up --only 0
+wait_for 60 agreed
+[ "$(field height <"$E2E_DIR/status" | head -n 1)" -gt "$after" ] || fail "no block without the journal"

@@ -1,6 +1,7 @@
 #!/bin/sh
-# exits.sh GRADUS BENCH_NETWORK: whatever stops a validator by itself ends with its own exit code and one
-# last line on stderr that names the object and the next step; SIGTERM ends with 0.
+# exits.sh GRADUS BENCH_NETWORK: a validator that finds its configuration, genesis, keys, port, disk space,
+# journal or sign.state wrong ends with the exit code of that and one last line on stderr that names the
+# object and the next step; SIGTERM ends with 0.
 GRADUS=$1
 LOAD=$2
 . "$(dirname "$0")/lib.sh"
@@ -87,7 +88,9 @@ journal=$(ls "$node"/data/journal/journal-* | head -n 1)
 flip "$journal" 200
 ends 72 "$(basename "$journal")"
 rm -r "$node/data/sign"
-ends 80 sign
+ends 80 sign.state
+rm -r "$node/data"
+ends 80 consensus.key.used
 for slot in "$node"/data/sign/*; do
     flip "$slot" 100
     flip "$slot" $(($(wc -c <"$slot") / 2 + 100))

@@ -197,6 +197,88 @@ static void other_key_is_refused(void **unused)
     assert_int_equal(error.code, EXIT_CODE_SIGN_STATE);
 }
 
+static bool is_used(uint8_t chain)
+{
+    const struct disk_port port = sim_disk_port(&disk);
+    const struct hash chain_id = {{chain}};
+    struct error error = {0};
+    bool used = false;
+    assert_true(sign_used_read(&port, &chain_id, &used, &error));
+    return used;
+}
+
+static void use(uint8_t chain)
+{
+    const struct disk_port port = sim_disk_port(&disk);
+    const struct hash chain_id = {{chain}};
+    struct error error = {0};
+    assert_true(sign_used_write(&port, &chain_id, &error));
+}
+
+/* What was written is there after a crash, for its chain alone. */
+static void marker_stays(void **unused)
+{
+    (void)unused;
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        uint64_t random = seed;
+        sim_disk_free(&disk);
+        for (uint8_t chain = 1; chain <= 3; chain++) {
+            assert_false(is_used(chain));
+            use(chain);
+            sim_disk_crash(&disk, &random);
+            for (uint8_t earlier = 1; earlier <= chain; earlier++) {
+                assert_true(is_used(earlier));
+            }
+        }
+    }
+}
+
+/* A power cut while a line is added leaves the old marker or the new one. */
+static void marker_is_replaced_whole(void **unused)
+{
+    (void)unused;
+    const struct disk_port port = sim_disk_port(&disk);
+    const struct hash second = {{2}};
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        uint64_t random = seed;
+        struct error error = {0};
+        sim_disk_free(&disk);
+        use(1);
+        disk.sync_fails = true;
+        assert_false(sign_used_write(&port, &second, &error));
+        disk.sync_fails = false;
+        sim_disk_crash(&disk, &random);
+        assert_true(is_used(1));
+        (void)is_used(2); /* may be; what may not be is a damaged file */
+    }
+}
+
+static void damaged_marker_is_refused(void **unused)
+{
+    (void)unused;
+    const struct disk_port port = sim_disk_port(&disk);
+    const struct hash chain_id = {{1}};
+    struct error error = {0};
+    bool used = false;
+    use(1);
+    struct sim_file *file = sim_disk_file(&disk, "consensus.key.used");
+    const char letters[] = {'x', '\n', ' '};
+    for (size_t i = 0; i < sizeof(letters); i++) {
+        const uint8_t kept = file->now[5];
+        file->now[5] = (uint8_t)letters[i];
+        assert_false(sign_used_read(&port, &chain_id, &used, &error));
+        assert_int_equal(error.code, EXIT_CODE_BAD_KEY);
+        assert_false(sign_used_write(&port, &chain_id, &error));
+        file->now[5] = kept;
+    }
+    file->now_size--;
+    assert_false(sign_used_read(&port, &chain_id, &used, &error));
+    assert_int_equal(error.code, EXIT_CODE_BAD_KEY);
+    disk.fails = true;
+    assert_false(sign_used_read(&port, &chain_id, &used, &error));
+    disk.fails = false;
+}
+
 static void failed_write_stops(void **unused)
 {
     (void)unused;
@@ -245,6 +327,9 @@ int main(void)
         cmocka_unit_test_setup(survives_crashes, setup),
         cmocka_unit_test_setup(torn_slot_falls_back, setup),
         cmocka_unit_test_setup(other_key_is_refused, setup),
+        cmocka_unit_test_setup(marker_stays, setup),
+        cmocka_unit_test_setup(marker_is_replaced_whole, setup),
+        cmocka_unit_test_setup(damaged_marker_is_refused, setup),
         cmocka_unit_test_setup(failed_write_stops, setup),
         cmocka_unit_test_setup(signs, setup),
     };

@@ -73,9 +73,40 @@ static void bad_files_are_refused(void **state)
     assert_int_equal(error.code, EXIT_CODE_BAD_CONFIG);
 }
 
+/* --help and docs/operations.md know every setting that the parser knows. */
+static void every_setting_is_described(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"genesis",         "data_dir",  "keys_dir",
+                                        "listen",          "log_level", "min_block_interval_ms",
+                                        "disk_reserve_mib"};
+    static char docs[1 << 16];
+    char text[2048];
+    FILE *file = fopen(SOURCE_DIR "/docs/operations.md", "rb");
+    assert_non_null(file);
+    docs[fread(docs, 1, sizeof(docs) - 1, file)] = '\0';
+    (void)fclose(file);
+    node_config_describe(text, sizeof(text));
+    size_t count = 0;
+    char *save = NULL;
+    for (char *line = strtok_r(text, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
+        char name[64];
+        char row[80];
+        assert_int_equal(sscanf(line, " %63s", name), 1);
+        assert_string_equal(name, names[count++]);
+        (void)snprintf(row, sizeof(row), "| `%s` |", name);
+        if (strstr(docs, row) == NULL) {
+            fail_msg("docs/operations.md has no row %s", row);
+        }
+    }
+    assert_int_equal(count, sizeof(names) / sizeof(names[0]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_setting_is_described),
         cmocka_unit_test(good_file_loads),
         cmocka_unit_test(bad_files_are_refused),
     };
