@@ -316,7 +316,7 @@ static void damaged_chain_is_named_with_the_next_step(void **state)
     }
     assert_true(broken);
     assert_int_equal(error.code, EXIT_CODE_CORRUPT);
-    assert_non_null(strstr(error.detail, "copy chain.db"));
+    assert_non_null(strstr(error.detail, "move chain.db and state.db away, keep sign"));
     store_close(store);
     directory_remove(&directory);
 }
