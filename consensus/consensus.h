@@ -26,7 +26,7 @@
  *  2. Actions are carried out in list order before the next step.  All PERSIST actions
  *     stand first; they are durable before any SEND of this or a later step leaves.
  *  3. The bytes of every ACCEPTED and own proposal are kept until DO_FINAL passes its view;
- *     the driver serves GET_BLOCK from them and from chain.db.  After a restart a parent may
+ *     the driver serves GET_BLOCK from them.  After a restart a parent may
  *     count as certified though nothing is executed: the driver executes ancestors first.
  *  4. One timer: DO_SET_TIMER replaces it; when it fires, pass ON_TIMEOUT. */
 

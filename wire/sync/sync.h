@@ -18,13 +18,13 @@ enum wire_message_kind {
     WIRE_PROPOSAL = 1,
     WIRE_VOTE = 2,
     WIRE_CERT = 3,      /* an answer or an announcement */
-    WIRE_GET_CERT = 4,  /* answered by at most one CERT */
+    WIRE_GET_CERT = 4,  /* reserved: never sent; answered like GET_CERTS of one view */
     WIRE_GET_CERTS = 5, /* answered by CERTs, ascending views */
-    WIRE_GET_BLOCK = 6, /* answered by BLOCK, or by nothing */
-    WIRE_BLOCK = 7,
-    WIRE_STATUS = 8, /* on connect, and with pings */
-    WIRE_TXS = 9,    /* forwarded to the next leaders */
-    WIRE_WAKE = 10,  /* K7: the first transaction on an idle chain, to everybody */
+    WIRE_GET_BLOCK = 6, /* answered by PROPOSAL with its block, or by nothing */
+    WIRE_BLOCK = 7,     /* reserved: never sent, ignored */
+    WIRE_STATUS = 8,    /* on connect, and with pings */
+    WIRE_TXS = 9,       /* to all: what clients handed in */
+    WIRE_WAKE = 10,     /* reserved: never sent, ignored */
 };
 
 enum {
@@ -69,8 +69,9 @@ struct wire_get_certs {
 MUST_USE bool wire_decode_get_certs(struct bytes in, struct wire_get_certs *out);
 void wire_write_get_certs(struct wire_writer *writer, const struct wire_get_certs *get);
 
-MUST_USE bool wire_decode_get_block(struct bytes in, struct hash *block_id);
-void wire_write_get_block(struct wire_writer *writer, const struct hash *block_id);
+/* By proposal hash, not block id: the answer is to be voted on. */
+MUST_USE bool wire_decode_get_block(struct bytes in, struct hash *proposal);
+void wire_write_get_block(struct wire_writer *writer, const struct hash *proposal);
 
 /* The encoded block, for wire_decode_block(); 1 .. BLOCK_SIZE_MAX bytes. */
 MUST_USE bool wire_decode_block_message(struct bytes in, struct bytes *block);
