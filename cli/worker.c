@@ -10,7 +10,7 @@
 #include "cli/stop.h"
 #include "client/model/model.h"
 
-enum { THREADS_MAX = 64, NICE_MAX = 19 };
+enum { THREADS_MAX = 64, NICE_MAX = 19, MEMORY_MIB_MAX = 1 << 30 };
 
 static void show(void *context, const struct worker_progress *progress)
 {
@@ -37,7 +37,9 @@ static bool read_numbers(const struct cli_call *call, struct worker_config *conf
     uint64_t nice_value = 0;
     uint64_t leases = 0;
     uint64_t linger = 0;
-    if (!cli_number(call, "threads", (struct cli_range){1, THREADS_MAX}, &threads, error) ||
+    uint64_t memory = 0;
+    if (!cli_number(call, "memory", (struct cli_range){0, MEMORY_MIB_MAX}, &memory, error) ||
+        !cli_number(call, "threads", (struct cli_range){1, THREADS_MAX}, &threads, error) ||
         !cli_number(call, "nice", (struct cli_range){0, NICE_MAX}, &nice_value, error) ||
         !cli_number(call, "leases", (struct cli_range){0, UINT32_MAX}, &leases, error) ||
         !cli_number(call, "linger", (struct cli_range){0, 3600}, &linger, error) ||
@@ -49,6 +51,7 @@ static bool read_numbers(const struct cli_call *call, struct worker_config *conf
     config->nice = (int)nice_value;
     config->leases_max = (uint32_t)leases;
     config->linger_ms = (uint32_t)linger * 1000;
+    config->memory_max = memory << 20;
     return true;
 }
 
@@ -86,6 +89,7 @@ const struct cli_command cli_worker_run = {
                 {"endpoint", "HOST:PORT", NULL, "what they are told, when it differs"},
                 {"price", "N", "100000000", "base units for a second of planned training"},
                 {"threads", "N", "1", "threads that compute"},
+                {"memory", "MIB", "0", "memory a lease may take; 0: three quarters of the RAM"},
                 {"nice", "N", "10", "how much it steps back for other programs"},
                 {"leases", "N", "0", "end after so many leases; 0: never"},
                 {"record", NULL, NULL, "keep every round's start in the journal, for audits"},

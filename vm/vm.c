@@ -51,12 +51,29 @@ static void *tensor_at(const struct vm *vm, uint32_t id)
     return vm->slots[vm->slots[id].root].data;
 }
 
+/* Everything that the program reads besides its state is there. */
+static bool is_complete(const struct vm_setup *setup)
+{
+    const struct vm_program *program = setup->program;
+    bool complete = program->const_count == 0 || setup->consts != NULL;
+    for (uint32_t id = 0; id < program->tensor_count; id++) {
+        complete = complete && (program->tensors[id].kind != VM_DATA || setup->data != NULL);
+    }
+    for (uint32_t i = 0; complete && i < program->const_count; i++) {
+        complete = setup->consts[i] != NULL;
+    }
+    return complete;
+}
+
 struct vm *vm_init(const struct vm_setup *setup, void *table, void *arena)
 {
     const struct vm_program *program = setup->program;
     struct vm *vm = table;
     uint8_t *base = arena;
     ASSERT(((uintptr_t)arena & (VM_ALIGN - 1)) == 0);
+    if (!is_complete(setup)) {
+        return NULL;
+    }
     vm->setup = *setup;
     vm->kernels = vm_kernels(setup->isa.kind);
     vm->scratch = (float *)(void *)(base + vm->scratch_offset);

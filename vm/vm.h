@@ -81,8 +81,9 @@ size_t vm_table_size(const struct vm_program *program);
 uint64_t vm_footprint(const struct vm_program *program, uint32_t lanes, void *table);
 
 /* table as vm_footprint left it for the same program; arena VM_ALIGN-aligned.  The vm lives in
- * them until the caller frees them.  State starts as zeros. */
-struct vm *vm_init(const struct vm_setup *setup, void *table, void *arena);
+ * them until the caller frees them.  State starts as zeros.  NULL when the program reads
+ * constants or data and the setup has none: programs come from others. */
+MUST_USE struct vm *vm_init(const struct vm_setup *setup, void *table, void *arena);
 
 /* State tensor i (index in state_in), to be filled before the first step and read between
  * steps.  The address changes with every step. */

@@ -41,7 +41,10 @@ struct audit_progress {
  * each sub-segment and the root of the delta; a worker's record (`gradus worker run --record`,
  * client/record/record.h) adds the state that hashes to the first of them.  A folder of
  * records is a worker's journal: LEASE/data and LEASE/base-ROUND, LEASE being the first 16
- * digits of the lease's id; each segment is looked for in every folder. */
+ * digits of the lease's id; each segment is looked for in every folder.  Of the rounds before a
+ * chosen one that were accepted base-ROUND and segment-ROUND are read, too: the error feedback
+ * with which its delta was made stands in no root, but follows from their start, end and delta,
+ * whose roots the chain holds. */
 struct audit_training {
     struct hash job;
     const char *const *records; /* folders */
@@ -60,7 +63,7 @@ struct audit_training_report {
     uint32_t right; /* of the chosen, found right */
     /* The first that is wrong. */
     bool found;
-    uint32_t round; /* from 0, as the next two */
+    uint32_t round; /* the chain's numbers, from 0, as the next two; *error has the same */
     uint32_t rank;
     uint32_t sub_segment; /* when a step is wrong or traps; not for a delta */
     bool in_delta;

@@ -221,7 +221,7 @@ static bool execute(struct replay *r, const struct ahead_block *b)
     }
     r->results_root = outcome.results_root;
     for (uint32_t i = 0; r->training != NULL && i < b->block.txs.count; i++) {
-        if (!training_note(r->training, r->txs[i])) {
+        if (!training_note(r->training, r->txs[i], outcome.results[i])) {
             return error_set(r->error, EXIT_CODE_FAILURE, "audit: no memory for revealed roots");
         }
     }

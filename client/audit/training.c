@@ -5,20 +5,19 @@
 #include <string.h>
 
 #include "base/hex.h"
-#include "client/file/file.h"
-#include "client/record/record.h"
+#include "client/audit/records.h"
 #include "crypto/crypto.h"
 #include "state/objects/objects.h"
+#include "types/codes.h"
 #include "vm/vm.h"
 #include "wire/wire.h"
 
 /* Segments run again.  The claimed roots are those of the PROOF_OF_TRAINING whose trace root
  * the state holds for the segment; nothing of a worker's record is believed: its base must
- * hash to the first root, its data to the root that the job names. */
+ * hash to the first root, its data to the root that the job names, and its error feedback is
+ * computed anew. */
 
-enum { PATH_SIZE = 512 };
-
-/* The leaves of a trace, from a transaction that may have failed. */
+/* The leaves of a trace, from a transaction whose result is OK. */
 struct reveal {
     struct hash trace_root;
     uint32_t count;
@@ -28,6 +27,15 @@ struct reveal {
 struct pick {
     uint32_t round;
     uint32_t rank;
+};
+
+/* A worker's error feedback at the start of a round.  No root holds it: it follows from the
+ * rounds before, from zeros on. */
+struct feedback {
+    bool begun;
+    uint32_t rank;
+    uint32_t round;
+    float *ef;
 };
 
 struct training {
@@ -45,9 +53,8 @@ struct training {
     uint8_t *program_bytes;
     void *program_arena;
     struct vm_program program;
-    uint8_t *data;
-    struct record_shape shape;
-    struct record_base base;
+    struct records records;
+    struct feedback feedback;
 };
 
 struct training *training_create(const struct audit_training *config)
@@ -64,12 +71,12 @@ void training_free(struct training *training)
     if (training == NULL) {
         return;
     }
-    record_base_free(&training->base);
+    records_free(&training->records);
+    free(training->feedback.ef);
     free(training->reveals);
     free(training->picks);
     free(training->program_bytes);
     free(training->program_arena);
-    free(training->data);
     free(training);
 }
 
@@ -90,11 +97,13 @@ static bool reveals_reserve(struct training *t)
     return true;
 }
 
-bool training_note(struct training *training, struct bytes tx)
+bool training_note(struct training *training, struct bytes tx, struct bytes result)
 {
     struct tx decoded;
+    struct wire_result ended;
     struct body_proof_of_training body;
-    if (!wire_decode_tx(tx, &decoded) || decoded.type != TX_PROOF_OF_TRAINING ||
+    if (!wire_decode_result(result, &ended) || ended.code != CODE_OK ||
+        !wire_decode_tx(tx, &decoded) || decoded.type != TX_PROOF_OF_TRAINING ||
         !record_decode(&record_body_proof_of_training, decoded.body, &body) ||
         !hash_equal(&body.job, &training->config->job) || body.roots_count == 0) {
         return true;
@@ -109,10 +118,12 @@ bool training_note(struct training *training, struct bytes tx)
     return true;
 }
 
-static const struct reveal *reveal_find(const struct training *t, const struct hash *trace_root)
+/* The root of a trace does not commit to how many leaves it has, so that is compared, too. */
+static const struct reveal *reveal_find(const struct training *t, const struct hash *trace_root,
+                                        uint32_t count)
 {
     for (uint32_t i = 0; i < t->reveal_count; i++) {
-        if (hash_equal(&t->reveals[i].trace_root, trace_root)) {
+        if (t->reveals[i].count == count && hash_equal(&t->reveals[i].trace_root, trace_root)) {
             return &t->reveals[i];
         }
     }
@@ -170,7 +181,18 @@ static uint32_t one_of_each(struct pick *picks, uint32_t count)
     return kept;
 }
 
-/* All revealed segments, shuffled by the seed; the first report->chosen of them are run. */
+static int pick_compare(const void *a, const void *b)
+{
+    const struct pick *x = a;
+    const struct pick *y = b;
+    if (x->rank != y->rank) {
+        return x->rank < y->rank ? -1 : 1;
+    }
+    return x->round < y->round ? -1 : x->round > y->round;
+}
+
+/* All revealed segments, shuffled by the seed; the first report->chosen of them are run,
+ * worker by worker in the order of the rounds. */
 static bool choose(struct training *t, struct audit_training_report *report, struct error *error)
 {
     uint64_t seed = t->config->seed;
@@ -201,11 +223,14 @@ static bool choose(struct training *t, struct audit_training_report *report, str
         struct segment segment;
         t->steps_all += segment_read(t, t->picks[i], &segment) ? segment.steps : 0;
     }
+    if (report->chosen > 0) {
+        qsort(t->picks, report->chosen, sizeof *t->picks, pick_compare);
+    }
     return count > 0 ||
            error_set(error, EXIT_CODE_NOT_FOUND, "training: no segment of this job was revealed");
 }
 
-/* ---- Program, data, base ---------- */
+/* ---- The program ---------- */
 
 static bool join_parts(struct training *t, const struct program *record)
 {
@@ -242,105 +267,20 @@ static bool load_program(struct training *t, struct error *error)
         vm_program_parse(bytes, t->program_arena, &t->program, &where) != VM_OK) {
         return error_set(error, EXIT_CODE_FAILURE, "training: the program cannot be read");
     }
-    t->shape = record_shape_of(&t->program);
-    return record_base_alloc(&t->shape, &t->base) ||
-           error_set(error, EXIT_CODE_FAILURE, "training: no memory for a worker's state");
+    if (t->program.const_count != 0) {
+        return error_set(error, EXIT_CODE_INCOMPLETE,
+                         "the program reads constant tensors, whose content no job carries");
+    }
+    t->feedback.ef = calloc(outer_elements(&t->program) + 1, sizeof(float));
+    if (t->feedback.ef == NULL) {
+        return error_set(error, EXIT_CODE_FAILURE, "training: no memory for a worker's state");
+    }
+    return records_open(&t->records, t->config, &t->program, error);
 }
 
-static const struct vm_tensor *data_tensor(const struct vm_program *program)
-{
-    for (uint32_t i = 0; i < program->tensor_count; i++) {
-        if (program->tensors[i].kind == VM_DATA) {
-            return &program->tensors[i];
-        }
-    }
-    return NULL;
-}
+/* ---- What is found ---------- */
 
-/* DIR/LEASE/NAME */
-static void path_of(const struct hash *lease, const char *dir, const char *name,
-                    char out[PATH_SIZE])
-{
-    char id[17];
-    hex_encode(lease->bytes, 8, id);
-    (void)snprintf(out, PATH_SIZE, "%s/%s/%s", dir, id, name);
-}
-
-/* NULL unless the file is the data set that the job names. */
-static uint8_t *read_data(const struct training *t, const struct vm_tensor *tensor,
-                          const char *path)
-{
-    const size_t size = (size_t)vm_tensor_bytes(tensor);
-    size_t got = 0;
-    struct hash root;
-    struct error ignored;
-    uint8_t *data = file_read(path, size, &got, &ignored);
-    if (data == NULL || got != size) {
-        free(data);
-        return NULL;
-    }
-    vm_tensor_root(tensor, data, crypto_hash_port(), &root);
-    if (!hash_equal(&root, &t->terms.data_root)) {
-        free(data);
-        return NULL;
-    }
-    return data;
-}
-
-/* From the first worker that kept it whole. */
-static bool load_data(struct training *t, const struct hash *lease, struct error *error)
-{
-    const struct vm_tensor *tensor = data_tensor(&t->program);
-    if (tensor == NULL) {
-        return true;
-    }
-    for (uint32_t i = 0; t->data == NULL && i < t->config->record_count; i++) {
-        char path[PATH_SIZE];
-        path_of(lease, t->config->records[i], "data", path);
-        t->data = read_data(t, tensor, path);
-    }
-    return t->data != NULL ||
-           error_set(error, EXIT_CODE_INCOMPLETE,
-                     "the data set that the job names is not beside the worker's record");
-}
-
-static bool load_base(struct training *t, struct pick at, const struct hash *lease,
-                      struct error *error)
-{
-    char name[32];
-    (void)snprintf(name, sizeof name, "base-%u", (unsigned)at.round);
-    (void)error_set(error, EXIT_CODE_NOT_FOUND, "no such file");
-    for (uint32_t i = 0; i < t->config->record_count; i++) {
-        char path[PATH_SIZE];
-        path_of(lease, t->config->records[i], name, path);
-        if (record_read_base(path, &t->shape, &t->base, error) && t->base.round == at.round) {
-            error->code = EXIT_CODE_OK;
-            return true;
-        }
-        if (error->code != EXIT_CODE_NOT_FOUND) {
-            break; /* damaged */
-        }
-    }
-    const bool missing = error->code == EXIT_CODE_NOT_FOUND;
-    char id[17];
-    hex_encode(lease->bytes, 8, id);
-    return error_set(error, EXIT_CODE_INCOMPLETE, "%s/%s of round %u, worker %u is %s", id, name,
-                     (unsigned)at.round + 1, (unsigned)at.rank, missing ? "missing" : "damaged");
-}
-
-/* ---- Running ---------- */
-
-static bool stepped(void *context, uint32_t step, uint32_t steps)
-{
-    const struct training *t = context;
-    (void)steps;
-    if (t->config->progress != NULL) {
-        t->config->progress(t->config->context, t->steps_done + step, t->steps_all);
-    }
-    return true;
-}
-
-/* In one line, in the words of `gradus audit replay`; rounds and sub-segments from 1. */
+/* In one line, in the words of `gradus audit replay`, with the chain's numbers: from 0. */
 static bool conclude(struct pick at, const struct record_outcome *outcome,
                      struct audit_training_report *report, struct error *error)
 {
@@ -348,8 +288,8 @@ static bool conclude(struct pick at, const struct record_outcome *outcome,
     char actual[17];
     hex_encode(outcome->expected.bytes, 8, expected);
     hex_encode(outcome->actual.bytes, 8, actual);
-    const unsigned round = at.round + 1;
-    const unsigned sub_segment = outcome->sub_segment + 1;
+    const unsigned round = at.round;
+    const unsigned sub_segment = outcome->sub_segment;
     report->found = outcome->verdict != RECORD_RIGHT && outcome->verdict != RECORD_WRONG_START;
     report->round = at.round;
     report->rank = at.rank;
@@ -370,9 +310,9 @@ static bool conclude(struct pick at, const struct record_outcome *outcome,
                          round, (unsigned)at.rank, sub_segment, expected, actual);
     case RECORD_WRONG_DELTA:
         return error_set(error, EXIT_CODE_VERIFY,
-                         "training: round %u, worker %u: every step is right, but the delta has "
-                         "root %s.. and the chain holds %s..",
-                         round, (unsigned)at.rank, actual, expected);
+                         "training: round %u, worker %u: a wrong delta; the chain holds root %s.., "
+                         "its start, its end and the rounds before lead to %s..",
+                         round, (unsigned)at.rank, expected, actual);
     case RECORD_WRONG_TRAP:
         return error_set(error, EXIT_CODE_VERIFY,
                          "training: round %u, worker %u, sub-segment %u: a step traps that the "
@@ -382,41 +322,165 @@ static bool conclude(struct pick at, const struct record_outcome *outcome,
     UNREACHABLE();
 }
 
-static bool run_again(struct training *t, struct pick at, struct audit_training_report *report,
-                      struct error *error)
+/* ---- The error feedback ---------- */
+
+static struct records_at place_of(struct pick at, const struct member *member)
 {
+    return (struct records_at){.round = at.round, .rank = at.rank, .lease = member->lease_id};
+}
+
+static bool is_accepted(const struct segment *segment)
+{
+    return segment->state == SEGMENT_ACCEPTED || segment->state == SEGMENT_PAID;
+}
+
+/* The records are those of this segment: what it started from and what it came to. */
+static bool records_fit(const struct training *t, const struct round *round,
+                        const struct segment *segment)
+{
+    struct hash theta;
+    struct hash local;
+    outer_root(&t->program, t->records.base.theta, crypto_hash_port(), &theta);
+    outer_root(&t->program, t->records.segment.theta, crypto_hash_port(), &local);
+    return hash_equal(&theta, &round->theta_in) && hash_equal(&local, &segment->params_root);
+}
+
+/* Over an accepted segment that is not run: its delta follows from two states whose roots the
+ * chain holds, and so does the error feedback that it leaves. */
+static bool feedback_step(struct training *t, struct pick at, const struct member *member,
+                          struct audit_training_report *report, struct error *error)
+{
+    struct segment segment;
+    struct round round;
+    struct record_outcome outcome = {.verdict = RECORD_WRONG_DELTA};
+    struct records *records = &t->records;
+    const struct records_at place = place_of(at, member);
+    const struct key key = key_round(&t->config->job, at.round);
+    if (!segment_read(t, at, &segment) || !is_accepted(&segment)) {
+        return true; /* it left nothing */
+    }
+    if (!state_read(t->view, &key, &record_round, &round) ||
+        !records_base(records, &place, error) || !records_segment(records, &place, error)) {
+        return false;
+    }
+    if (!records_fit(t, &round, &segment)) {
+        outcome.verdict = RECORD_WRONG_START;
+        return conclude(at, &outcome, report, error);
+    }
+    uint8_t *blob = records->segment.delta;
+    const struct bytes delta = bytes_of(blob, (size_t)records->shape.delta_size);
+    const enum vm_trap trap =
+        outer_delta(&t->program, records->base.theta, records->segment.theta, t->feedback.ef, blob);
+    outcome.expected = segment.delta_root;
+    if (trap == VM_TRAP_NONE &&
+        outer_delta_root(&t->program, delta, crypto_hash_port(), &outcome.actual) &&
+        hash_equal(&outcome.actual, &outcome.expected)) {
+        return true;
+    }
+    return conclude(at, &outcome, report, error);
+}
+
+/* t->feedback to the start of this round: picks come worker by worker in ascending rounds. */
+static bool feedback_reach(struct training *t, struct pick at, const struct member *member,
+                           struct audit_training_report *report, struct error *error)
+{
+    struct feedback *feedback = &t->feedback;
+    if (!feedback->begun || feedback->rank != at.rank) {
+        memset(feedback->ef, 0, (size_t)t->records.shape.elements * sizeof(float));
+        feedback->begun = true;
+        feedback->rank = at.rank;
+        feedback->round = 0;
+    }
+    for (; feedback->round < at.round; feedback->round++) {
+        const struct pick before = {.round = feedback->round, .rank = at.rank};
+        if (!feedback_step(t, before, member, report, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- Running ---------- */
+
+static bool stepped(void *context, uint32_t step, uint32_t steps)
+{
+    const struct training *t = context;
+    (void)steps;
+    if (t->config->progress != NULL) {
+        t->config->progress(t->config->context, t->steps_done + step, t->steps_all);
+    }
+    return true;
+}
+
+/* What the chain holds of a segment. */
+struct claim {
     struct segment segment;
     struct member member;
     struct round round;
-    struct record_outcome outcome;
+    const struct reveal *reveal;
+    uint32_t stride;
+};
+
+static bool claim_read(const struct training *t, struct pick at, struct claim *out,
+                       struct error *error)
+{
     const struct key key = key_round(&t->config->job, at.round);
-    const bool known = segment_read(t, at, &segment) && member_read(t, at.rank, &member) &&
-                       state_read(t->view, &key, &record_round, &round);
-    const struct reveal *reveal = known ? reveal_find(t, &segment.trace_root) : NULL;
-    const uint32_t stride = t->terms.local_steps / t->terms.checkpoints;
-    ASSERT(reveal != NULL && reveal->count == segment.steps / stride + 1); /* the replay passed */
-    if (!load_base(t, at, &member.lease_id, error) || !load_data(t, &member.lease_id, error)) {
+    if (segment_read(t, at, &out->segment) && member_read(t, at.rank, &out->member) &&
+        state_read(t->view, &key, &record_round, &out->round) && t->terms.checkpoints != 0 &&
+        t->terms.local_steps >= t->terms.checkpoints) {
+        out->stride = t->terms.local_steps / t->terms.checkpoints;
+        out->reveal =
+            reveal_find(t, &out->segment.trace_root, out->segment.steps / out->stride + 1);
+    } else {
+        out->reveal = NULL;
+    }
+    return out->reveal != NULL ||
+           error_set(error, EXIT_CODE_INCOMPLETE,
+                     "training: the history does not show what round %u, worker %u revealed",
+                     (unsigned)at.round, (unsigned)at.rank);
+}
+
+static bool run_again(struct training *t, struct pick at, struct audit_training_report *report,
+                      struct error *error)
+{
+    struct claim claim;
+    struct record_outcome outcome;
+    struct records *records = &t->records;
+    if (!claim_read(t, at, &claim, error) || !feedback_reach(t, at, &claim.member, report, error)) {
         return false;
     }
+    const struct records_at place = place_of(at, &claim.member);
+    if (!records_base(records, &place, error) ||
+        !records_data(records, &place, &t->terms.data_root, error)) {
+        return false;
+    }
+    const size_t ef_size = (size_t)records->shape.elements * sizeof(float);
+    memcpy(records->base.ef, t->feedback.ef, ef_size);
     const struct record_replay replay = {
         .program = &t->program,
-        .data = t->data,
+        .data = records->data,
         .threads = t->config->threads,
         .isa = model_isa(),
-        .base = &t->base,
-        .key = id_batch_key(&t->config->job, at.round, &member.worker_key, &round.beacon),
+        .base = &records->base,
+        .key =
+            id_batch_key(&t->config->job, at.round, &claim.member.worker_key, &claim.round.beacon),
         .first_step = (uint64_t)at.round * t->terms.local_steps,
-        .steps = segment.steps,
-        .stride = stride,
-        .roots = reveal->roots,
-        .delta_root = segment.delta_root,
+        .steps = claim.segment.steps,
+        .stride = claim.stride,
+        .roots = claim.reveal->roots,
+        .delta_root = claim.segment.delta_root,
+        .ef_after = records->segment.ef,
         .progress = stepped,
         .context = t,
     };
     if (!record_replay(&replay, &outcome, error)) {
         return false;
     }
-    t->steps_done += segment.steps;
+    if (outcome.verdict == RECORD_RIGHT && is_accepted(&claim.segment)) {
+        memcpy(t->feedback.ef, records->segment.ef, ef_size);
+    }
+    t->feedback.round = at.round + 1;
+    t->steps_done += claim.segment.steps;
     return conclude(at, &outcome, report, error);
 }
 

@@ -12,8 +12,9 @@ struct training;
 struct training *training_create(const struct audit_training *config); /* NULL: no memory */
 void training_free(struct training *training);                         /* NULL is legal */
 
-/* False when memory is short. */
-MUST_USE bool training_note(struct training *training, struct bytes tx);
+/* A transaction and its RESULT; those that were refused say nothing.  False when memory is
+ * short. */
+MUST_USE bool training_note(struct training *training, struct bytes tx, struct bytes result);
 
 /* As audit_replay about segments; *report is filled as far as it went. */
 MUST_USE bool training_check(struct training *training, const struct state_view *view,

@@ -313,24 +313,19 @@ uint32_t blob_connected(struct blob_exchange *exchange)
 
 /* ---- Fetching ---------------------------------------------------------------------------- */
 
-static struct timespec deadline_in(uint32_t ms)
+static uint64_t now_ms(void)
 {
-    struct timespec at;
-    (void)clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += (time_t)(ms / 1000);
-    at.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
-    return at;
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 /* One chunk; on true *event holds it until net_event_release. */
 static bool ask_chunk(struct blob_exchange *exchange, uint64_t session, struct bytes request,
-                      struct net_event *event)
+                      uint64_t until_ms, struct net_event *event)
 {
-    const struct timespec deadline = deadline_in(BLOB_ANSWER_MS);
+    const struct timespec deadline = {.tv_sec = (time_t)(until_ms / 1000),
+                                      .tv_nsec = (long)(until_ms % 1000) * 1000000};
     struct question *question = &exchange->question;
     int waited = 0;
     (void)pthread_mutex_lock(&exchange->lock);
@@ -354,32 +349,43 @@ static bool ask_chunk(struct blob_exchange *exchange, uint64_t session, struct b
 /* In the order of what is told when nobody had it. */
 enum fetched { FETCHED_SILENT, FETCHED_NOT_HELD, FETCHED_WRONG, FETCHED_ALL };
 
+/* FETCHED_ALL: this chunk was taken. */
+static enum fetched take_chunk(const struct blob_wanted *wanted, struct bytes bytes, uint8_t *out,
+                               uint64_t *offset)
+{
+    struct blob_answer answer;
+    const uint64_t left = wanted->size - *offset;
+    const uint64_t whole = left < BLOB_CHUNK_SIZE ? left : BLOB_CHUNK_SIZE;
+    if (!blob_decode_answer(bytes, &answer)) {
+        return FETCHED_WRONG;
+    }
+    if (answer.size == 0) {
+        return FETCHED_NOT_HELD;
+    }
+    if (answer.size != wanted->size || answer.chunk.size != whole) {
+        return FETCHED_WRONG;
+    }
+    memcpy(out + *offset, answer.chunk.data, answer.chunk.size);
+    *offset += answer.chunk.size;
+    return FETCHED_ALL;
+}
+
 static enum fetched fetch_from(struct blob_exchange *exchange, uint64_t session,
-                               const struct blob_wanted *wanted, uint8_t *out)
+                               const struct blob_wanted *wanted, uint64_t until_ms, uint8_t *out)
 {
     struct blob_request request = {.root = wanted->root};
     uint8_t buffer[BLOB_REQUEST_SIZE_MAX];
     while (request.offset < wanted->size) {
         struct net_event event;
-        struct blob_answer answer;
-        if (!ask_chunk(exchange, session, blob_encode_request(&request, buffer), &event)) {
+        const uint64_t answer_ms = now_ms() + BLOB_ANSWER_MS;
+        if (!ask_chunk(exchange, session, blob_encode_request(&request, buffer),
+                       answer_ms < until_ms ? answer_ms : until_ms, &event)) {
             return FETCHED_SILENT;
         }
-        const bool ok = blob_decode_answer(event.bytes, &answer);
-        const uint64_t left = wanted->size - request.offset;
-        enum fetched bad = FETCHED_ALL;
-        if (!ok || (answer.size != 0 && (answer.size != wanted->size || answer.chunk.size == 0 ||
-                                         answer.chunk.size > left))) {
-            bad = FETCHED_WRONG;
-        } else if (answer.size == 0) {
-            bad = FETCHED_NOT_HELD;
-        } else {
-            memcpy(out + request.offset, answer.chunk.data, answer.chunk.size);
-            request.offset += answer.chunk.size;
-        }
+        const enum fetched taken = take_chunk(wanted, event.bytes, out, &request.offset);
         net_event_release(&event);
-        if (bad != FETCHED_ALL) {
-            return bad;
+        if (taken != FETCHED_ALL) {
+            return taken;
         }
     }
     return wanted->check(wanted->context, bytes_of(out, (size_t)wanted->size)) ? FETCHED_ALL
@@ -403,14 +409,24 @@ static uint32_t list_sessions(struct blob_exchange *exchange, const struct net_k
     return count;
 }
 
+static uint64_t within_ms(const struct blob_wanted *wanted)
+{
+    return wanted->within_ms != 0 ? wanted->within_ms
+                                  : BLOB_FETCH_MS + wanted->size / BLOB_CHUNK_SIZE * BLOB_CHUNK_MS;
+}
+
 bool blob_fetch(struct blob_exchange *exchange, const struct blob_wanted *wanted, uint8_t *out,
                 struct error *error)
 {
     uint64_t sessions[BLOB_PEER_MAX];
     const uint32_t count = list_sessions(exchange, wanted->first, sessions);
+    const uint64_t end_ms = now_ms() + within_ms(wanted);
     enum fetched worst = FETCHED_SILENT;
     for (uint32_t i = 0; i < count; i++) {
-        const enum fetched fetched = fetch_from(exchange, sessions[i], wanted, out);
+        const uint64_t now = now_ms();
+        const uint64_t left = now < end_ms ? end_ms - now : 0;
+        const uint64_t until_ms = now + (i + 1 < count ? left / 2 : left);
+        const enum fetched fetched = fetch_from(exchange, sessions[i], wanted, until_ms, out);
         if (fetched == FETCHED_ALL) {
             return true;
         }
@@ -425,5 +441,5 @@ bool blob_fetch(struct blob_exchange *exchange, const struct blob_wanted *wanted
     case FETCHED_SILENT:
         break;
     }
-    return error_set(error, EXIT_CODE_UNREACHABLE, "no peer answers (%u connected)", count);
+    return error_set(error, EXIT_CODE_UNREACHABLE, "no peer answers in time (%u connected)", count);
 }

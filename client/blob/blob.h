@@ -24,6 +24,8 @@ enum {
     BLOB_CHUNK_SIZE = 1 << 20, /* a frame each, far below FRAME_SIZE_MAX */
     BLOB_PEER_MAX = PLAN_MEMBER_MAX + 1,
     BLOB_ANSWER_MS = 5000, /* for one chunk */
+    BLOB_FETCH_MS = 30000, /* for one blob from all peers, and ... */
+    BLOB_CHUNK_MS = 1000,  /* ... so much more for each of its chunks: 1 MiB/s */
 };
 #define BLOB_SIZE_MAX (UINT64_C(1) << 32)
 
@@ -66,11 +68,16 @@ struct blob_wanted {
     bool (*check)(void *context, struct bytes bytes); /* computes the root */
     void *context;
     const struct net_key *first; /* ask this peer before the others; NULL: any */
+    uint64_t within_ms;          /* from all peers together; 0: by its size, as above */
 };
 
 /* Fetch from whoever has it into out (wanted->size bytes): EXIT_CODE_NOT_FOUND when no
  * connected peer holds it, EXIT_CODE_VERIFY when all that came was wrong,
- * EXIT_CODE_UNREACHABLE when nobody is connected or answers. */
+ * EXIT_CODE_UNREACHABLE when nobody is connected or answers in time.
+ *
+ * A peer that answers with other than whole chunks is wrong at the first of them, and each
+ * may take at most half of the time that is left (the last all of it), so that one slow peer
+ * neither holds the asker nor keeps it from those who would answer. */
 MUST_USE bool blob_fetch(struct blob_exchange *exchange, const struct blob_wanted *wanted,
                          uint8_t *out, struct error *error);
 

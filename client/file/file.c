@@ -30,6 +30,20 @@ static bool all_write(int fd, struct bytes content)
     return true;
 }
 
+/* The new name is on disk once its directory is. */
+static bool parent_sync(const char *path)
+{
+    char parent[1024] = ".";
+    const char *slash = strrchr(path, '/');
+    if (slash != NULL) {
+        (void)snprintf(parent, sizeof parent, "%.*s", slash == path ? 1 : (int)(slash - path),
+                       path);
+    }
+    const int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool done = fd >= 0 && fsync(fd) == 0;
+    return (fd < 0 || close(fd) == 0) && done;
+}
+
 bool file_write(const char *path, struct bytes content, struct error *error)
 {
     char temporary[1024];
@@ -42,7 +56,7 @@ bool file_write(const char *path, struct bytes content, struct error *error)
     }
     bool done = all_write(fd, content) && fsync(fd) == 0;
     done = close(fd) == 0 && done;
-    done = done && rename(temporary, path) == 0;
+    done = done && rename(temporary, path) == 0 && parent_sync(path);
     return done || failed(error, "write", path);
 }
 

@@ -33,7 +33,9 @@ const char *model_isa_name(struct vm_isa isa);
 /* Bytes of memory a run of this program takes: tell people before it starts. */
 uint64_t model_run_memory(const struct vm_program *program, uint32_t threads);
 
-/* State starts as zeros. */
+/* State starts as zeros.  NULL: EXIT_CODE_FAILURE when memory or threads are short,
+ * EXIT_CODE_VERIFY for a program that reads constant tensors (a job has no place for their
+ * content) or data that was not given. */
 MUST_USE struct model_run *model_run_new(const struct model_run_config *config,
                                          struct error *error);
 void model_run_free(struct model_run *run); /* NULL is legal */

@@ -57,6 +57,12 @@ struct model_run *model_run_new(const struct model_run_config *config, struct er
         .program = config->program, .isa = config->isa, .data = config->data};
     run->program = config->program;
     run->vm = vm_init(&setup, run->table, run->arena);
+    if (run->vm == NULL) {
+        (void)error_set(error, EXIT_CODE_VERIFY, "model: the program reads %s, and there is none",
+                        config->program->const_count != 0 ? "constant tensors" : "a data set");
+        model_run_free(run);
+        return NULL;
+    }
     return run;
 }
 

@@ -88,6 +88,7 @@ struct record_replay {
     uint32_t stride;          /* local_steps / checkpoints */
     const struct hash *roots; /* claimed: steps / stride + 1 */
     struct hash delta_root;   /* claimed */
+    float *ef_after;          /* takes the error feedback after a right segment; may be NULL */
     bool (*progress)(void *context, uint32_t step, uint32_t steps); /* false ends it; may be NULL */
     void *context;
 };

@@ -84,6 +84,8 @@ static bool check_delta(const struct record_replay *replay, struct model_run *ru
             !outer_delta_root(replay->program, delta, crypto_hash_port(), &own.delta_root) ||
             !compare(&replay->delta_root, &own.delta_root, 0, out)) {
             out->verdict = RECORD_WRONG_DELTA;
+        } else if (replay->ef_after != NULL) {
+            memcpy(replay->ef_after, own.ef, (size_t)shape.elements * sizeof(float));
         }
     } else {
         (void)error_set(error, EXIT_CODE_FAILURE, "record: no memory for a delta");

@@ -3,6 +3,7 @@
 
 #include "base/checked.h"
 #include "base/log.h"
+#include "client/worker/register.h"
 #include "client/worker/task.h"
 
 /* Judging a plan before anything is promised, and meeting its other members. */
@@ -84,11 +85,16 @@ static bool refuse(struct task *task, const char *why)
     return true;
 }
 
-static bool fits_memory(const struct worker *worker)
+/* What a lease takes is had before anything is promised; later it could only be failed. */
+static bool fits_memory(struct worker *worker, struct error *why)
 {
-    const struct worker_config *config = worker->config;
-    return config->memory_max == 0 ||
-           model_run_memory(&worker->task->program, config->threads) <= config->memory_max;
+    const uint64_t most = worker_memory_max(worker->config);
+    const uint64_t needed = task_memory(worker);
+    if (needed > most) {
+        return error_set(why, EXIT_CODE_QUOTA, "it needs %llu MiB of memory, and %llu may be used",
+                         (unsigned long long)(needed >> 20), (unsigned long long)(most >> 20));
+    }
+    return task_alloc(worker->task, why);
 }
 
 /* plan_hash, members, price, data set and program: what LEASE_ACCEPT agrees to. */
@@ -96,6 +102,7 @@ bool task_judge(struct worker *worker, struct error *error)
 {
     struct task *task = worker->task;
     struct hash members_root;
+    struct error why;
     if (!read_plan(worker, error) || !read_members(worker, &members_root, error)) {
         return false;
     }
@@ -119,8 +126,8 @@ bool task_judge(struct worker *worker, struct error *error)
     if (!task_program(worker, error)) {
         return error->code == EXIT_CODE_VERIFY ? refuse(task, error->detail) : false;
     }
-    if (!fits_memory(worker)) {
-        return refuse(task, "a step needs more memory than this worker may use");
+    if (!fits_memory(worker, &why)) {
+        return refuse(task, why.detail);
     }
     task->judged = true;
     task->acceptable = true;

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/checked.h"
 #include "client/worker/task.h"
 
 /* The program from the chain, and everything that has its sizes. */
@@ -84,24 +85,80 @@ bool task_program(struct worker *worker, struct error *error)
     if (!fetch_parts(worker, &record, error) || !parse_program(task, record.size, error)) {
         return false;
     }
+    if (task->program.const_count != 0) {
+        return error_set(error, EXIT_CODE_VERIFY,
+                         "the program reads %u constant tensors, whose content no job carries",
+                         (unsigned)task->program.const_count);
+    }
     task->shape = record_shape_of(&task->program);
     return true;
 }
 
+static const struct vm_tensor *data_tensor(const struct vm_program *program)
+{
+    for (uint32_t i = 0; i < program->tensor_count; i++) {
+        if (program->tensors[i].kind == VM_DATA) {
+            return &program->tensors[i];
+        }
+    }
+    return NULL;
+}
+
 /* ---- Memory --------------------------------------------------------------------------------- */
 
-static bool task_alloc(struct task *task, struct error *error)
+static void arrays_free(struct task *task)
+{
+    record_base_free(&task->base);
+    record_segment_free(&task->now.at);
+    free(task->next_theta);
+    free(task->next_momentum);
+    free(task->sum);
+    task->next_theta = NULL;
+    task->next_momentum = NULL;
+    task->sum = NULL;
+}
+
+/* Whoever posts a job chooses its program, so everything that grows with it is counted before
+ * anything is promised:
+ *   - a run of the program;
+ *   - of each parameter 15 floats: base (theta, momentum, error feedback), segment (theta, error
+ *     feedback), next (theta, momentum), and what is served: theta and momentum of two rounds
+ *     and the first state; a journal file being written (3); and the sum, of 8 bytes;
+ *   - the worker's own state: base, segment, first state, a file being written;
+ *   - deltas: the segment's, a file being written, each member's, and that served again;
+ *   - the data set, and that served again. */
+uint64_t task_memory(const struct worker *worker)
+{
+    const struct task *task = worker->task;
+    const struct record_shape *shape = &task->shape;
+    const struct vm_tensor *data = data_tensor(&task->program);
+    const uint64_t deltas = 2 + 2 * (uint64_t)task->plan.member_count;
+    const uint64_t run = model_run_memory(&task->program, worker->config->threads);
+    const uint64_t rest = shape->elements * (15 * sizeof(float) + sizeof(int64_t)) +
+                          4 * (shape->inner_size + shape->counters_size) +
+                          deltas * shape->delta_size +
+                          (data == NULL ? 0 : 2 * vm_tensor_bytes(data));
+    uint64_t all = 0;
+    return checked_add(run, rest, &all) ? all : UINT64_MAX;
+}
+
+/* All or nothing. */
+bool task_alloc(struct task *task, struct error *error)
 {
     if (task->sum != NULL) {
         return true;
     }
-    const bool ok = record_base_alloc(&task->shape, &task->base) &&
-                    record_segment_alloc(&task->shape, &task->now.at);
+    const bool base = record_base_alloc(&task->shape, &task->base);
+    const bool segment = record_segment_alloc(&task->shape, &task->now.at);
     task->next_theta = calloc(task->shape.elements + 1, sizeof(float));
     task->next_momentum = calloc(task->shape.elements + 1, sizeof(float));
     task->sum = calloc(task->shape.elements + 1, sizeof(int64_t));
-    return (ok && task->next_theta != NULL && task->next_momentum != NULL && task->sum != NULL) ||
-           error_set(error, EXIT_CODE_FAILURE, "worker: no memory for %llu parameters",
+    if (base && segment && task->next_theta != NULL && task->next_momentum != NULL &&
+        task->sum != NULL) {
+        return true;
+    }
+    arrays_free(task);
+    return error_set(error, EXIT_CODE_FAILURE, "worker: no memory for %llu parameters",
                      (unsigned long long)task->shape.elements);
 }
 
@@ -113,11 +170,7 @@ void task_free(struct task *task)
     result_forget(task);
     blob_close(task->exchange);
     model_run_free(task->run);
-    record_base_free(&task->base);
-    record_segment_free(&task->now.at);
-    free(task->next_theta);
-    free(task->next_momentum);
-    free(task->sum);
+    arrays_free(task);
     free(task->members);
     free(task->data);
     free(task->program_arena);
@@ -189,16 +242,6 @@ bool task_fetch(struct task *task, const struct hash *root, enum vm_group group,
     }
     return blob_fetch(task->exchange, &wanted, out, error) &&
            blob_put(task->exchange, root, bytes_of(out, (size_t)wanted.size), error);
-}
-
-static const struct vm_tensor *data_tensor(const struct vm_program *program)
-{
-    for (uint32_t i = 0; i < program->tensor_count; i++) {
-        if (program->tensors[i].kind == VM_DATA) {
-            return &program->tensors[i];
-        }
-    }
-    return NULL;
 }
 
 struct data_check {

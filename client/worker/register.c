@@ -70,7 +70,72 @@ static bool find_node(struct worker *worker, struct hash *id, bool *found, struc
     return true;
 }
 
-static bool find_offer(struct worker *worker, const struct hash *node, bool *found,
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What is offered now: as asked for, within what the node was registered with. */
+static struct body_offer_create terms_of(const struct worker *worker, const struct hash *id,
+                                         const struct node *node)
+{
+    const struct worker_config *config = worker->config;
+    const uint64_t gflops = node->devices[0].gflops;
+    const uint64_t ram_mib = config->memory_max == 0 ? node->ram_mib : config->memory_max >> 20;
+    struct body_offer_create body = {.node_id = *id, .kind = OFFER_COMPUTE};
+    body.capacity[CAPACITY_CPU_MCORE] = least(node->cpu_mcore, (uint64_t)config->threads * 1000);
+    body.capacity[CAPACITY_RAM_MIB] = least(node->ram_mib, ram_mib);
+    body.capacity[CAPACITY_GFLOPS] = config->gflops == 0 ? gflops : least(gflops, config->gflops);
+    body.prices[0] = config->price_per_second;
+    return body;
+}
+
+static bool is_as(const struct offer *offer, const struct body_offer_create *terms)
+{
+    return memcmp(offer->prices, terms->prices, sizeof offer->prices) == 0 &&
+           memcmp(offer->capacity, terms->capacity, sizeof offer->capacity) == 0;
+}
+
+/* *found: it stays.  An open offer of other terms is withdrawn; a leased one stands for the
+ * lease that was agreed on. */
+static bool settle_offer(struct worker *worker, const struct hash *id,
+                         const struct body_offer_create *terms, bool *found, struct error *error)
+{
+    struct offer offer;
+    const struct key key = key_object(KEY_OFFER, id);
+    const struct body_offer_cancel cancel = {.offer_id = *id};
+    if (!light_read(worker->light, &key, &record_offer, &offer, error)) {
+        return false;
+    }
+    if (!hash_equal(&offer.node_id, &terms->node_id) ||
+        (offer.state != OFFER_OPEN && offer.state != OFFER_LEASED)) {
+        return true;
+    }
+    if (is_as(&offer, terms)) {
+        *found = true;
+        return true;
+    }
+    const unsigned long long before = offer.prices[0];
+    const unsigned long long now = terms->prices[0];
+    if (offer.state == OFFER_LEASED) {
+        log_line(LOG_INFO, "worker",
+                 "the offer is leased and keeps its terms (price %llu, now %llu): start this "
+                 "worker again after the lease",
+                 before, now);
+        *found = true;
+        return true;
+    }
+    log_line(LOG_INFO, "worker",
+             "the offer is replaced: price %llu becomes %llu, speed %llu GFLOP/s %llu, memory "
+             "%llu MiB %llu",
+             before, now, (unsigned long long)offer.capacity[CAPACITY_GFLOPS],
+             (unsigned long long)terms->capacity[CAPACITY_GFLOPS],
+             (unsigned long long)offer.capacity[CAPACITY_RAM_MIB],
+             (unsigned long long)terms->capacity[CAPACITY_RAM_MIB]);
+    return tx_send(&worker->provider_sender, TX_OFFER_CANCEL, &cancel, NULL, error);
+}
+
+static bool find_offer(struct worker *worker, const struct body_offer_create *terms, bool *found,
                        struct error *error)
 {
     struct item items[OBJECTS_MAX];
@@ -80,22 +145,23 @@ static bool find_offer(struct worker *worker, const struct hash *node, bool *fou
         return false;
     }
     for (uint32_t i = 0; i < count && !*found; i++) {
-        struct offer offer;
-        const struct key key = key_object(KEY_OFFER, &items[i].id);
-        if (!light_read(worker->light, &key, &record_offer, &offer, error)) {
+        if (!settle_offer(worker, &items[i].id, terms, found, error)) {
             return false;
         }
-        *found = hash_equal(&offer.node_id, node) &&
-                 (offer.state == OFFER_OPEN || offer.state == OFFER_LEASED);
     }
     return true;
 }
 
-static uint64_t memory_mib(void)
+uint64_t worker_ram_mib(void)
 {
     const long pages = sysconf(_SC_PHYS_PAGES);
     const long page = sysconf(_SC_PAGESIZE);
     return pages <= 0 || page <= 0 ? 1024 : ((uint64_t)pages * (uint64_t)page) >> 20;
+}
+
+uint64_t worker_memory_max(const struct worker_config *config)
+{
+    return config->memory_max != 0 ? config->memory_max : (worker_ram_mib() << 20) / 4 * 3;
 }
 
 static bool measure(const struct worker *worker, uint32_t *gflops, struct error *error)
@@ -110,7 +176,7 @@ static bool register_node(struct worker *worker, uint32_t gflops, struct error *
     struct body_node_register body = {.worker_key = *crypto_key_public(worker->config->worker),
                                       .devices_count = 1,
                                       .cpu_mcore = worker->config->threads * 1000,
-                                      .ram_mib = memory_mib()};
+                                      .ram_mib = worker_ram_mib()};
     body.devices[0].gflops = gflops;
     body.devices[0].mem_mib = body.ram_mib;
     if (!address_equal(&worker->provider, &worker->address)) {
@@ -122,17 +188,6 @@ static bool register_node(struct worker *worker, uint32_t gflops, struct error *
         body.possession_size = SIGNATURE_SIZE;
     }
     return tx_send(&worker->provider_sender, TX_NODE_REGISTER, &body, NULL, error);
-}
-
-static bool open_offer(struct worker *worker, const struct hash *id, const struct node *node,
-                       struct error *error)
-{
-    struct body_offer_create body = {.node_id = *id, .kind = OFFER_COMPUTE};
-    body.capacity[CAPACITY_CPU_MCORE] = node->cpu_mcore;
-    body.capacity[CAPACITY_RAM_MIB] = node->ram_mib;
-    body.capacity[CAPACITY_GFLOPS] = node->devices[0].gflops;
-    body.prices[0] = worker->config->price_per_second;
-    return tx_send(&worker->provider_sender, TX_OFFER_CREATE, &body, NULL, error);
 }
 
 static bool register_once(struct worker *worker, struct error *error)
@@ -154,10 +209,11 @@ static bool register_once(struct worker *worker, struct error *error)
         }
         log_line(LOG_INFO, "worker", "node registered at %u GFLOP/s", (unsigned)gflops);
     }
-    if (!find_offer(worker, &id, &found, error)) {
+    const struct body_offer_create terms = terms_of(worker, &id, &node);
+    if (!find_offer(worker, &terms, &found, error)) {
         return false;
     }
-    return found || open_offer(worker, &id, &node, error);
+    return found || tx_send(&worker->provider_sender, TX_OFFER_CREATE, &terms, NULL, error);
 }
 
 bool register_all(struct worker *worker, struct error *error)

@@ -46,7 +46,7 @@ static bool delta_is(void *context, struct bytes bytes)
 }
 
 static bool fetch_delta(struct task *task, uint32_t rank, const struct segment *segment,
-                        struct error *error)
+                        uint64_t within_ms, struct error *error)
 {
     struct task_member *member = &task->members[rank];
     const uint64_t size = task->shape.delta_size;
@@ -64,10 +64,12 @@ static bool fetch_delta(struct task *task, uint32_t rank, const struct segment *
                                            .size = size,
                                            .check = delta_is,
                                            .context = &check,
-                                           .first = &member->key};
+                                           .first = &member->key,
+                                           .within_ms = within_ms};
         ok = blob_fetch(task->exchange, &wanted, delta, error);
     }
     if (!ok) {
+        member->failed++;
         free(delta);
         return false;
     }
@@ -77,15 +79,40 @@ static bool fetch_delta(struct task *task, uint32_t rank, const struct segment *
     return blob_put(task->exchange, &segment->delta_root, bytes_of(delta, (size_t)size), error);
 }
 
-static uint32_t list_missing(const struct task *task, uint32_t *ranks, uint32_t max)
+/* Into its place among the first LIGHT_KEY_MAX: those that failed least come first. */
+static uint32_t rank_insert(const struct task *task, uint32_t *ranks, uint32_t count, uint32_t rank)
+{
+    uint32_t at = count;
+    while (at > 0 && task->members[ranks[at - 1]].failed > task->members[rank].failed) {
+        at--;
+    }
+    if (at == LIGHT_KEY_MAX) {
+        return count;
+    }
+    const uint32_t after = (count < LIGHT_KEY_MAX ? count : LIGHT_KEY_MAX - 1) - at;
+    memmove(ranks + at + 1, ranks + at, after * sizeof *ranks);
+    ranks[at] = rank;
+    return at + after + 1;
+}
+
+static uint32_t list_missing(const struct task *task, uint32_t ranks[LIGHT_KEY_MAX])
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < task->plan.member_count && count < max; i++) {
+    for (uint32_t i = 0; i < task->plan.member_count; i++) {
         if (task_bit(task->round.revealed, i) && task->members[i].delta == NULL) {
-            ranks[count++] = i;
+            count = rank_insert(task, ranks, count, i);
         }
     }
     return count;
+}
+
+/* Half of what is left of a quarter of the result window: a member that answers slowly delays
+ * a turn, and the round goes on with the deltas of the others. */
+static uint64_t share_ms(const struct worker *worker, uint64_t since_ms)
+{
+    const uint64_t all = worker->result_window_ms / 4;
+    const uint64_t spent = light_now_ms(worker->light) - since_ms;
+    return spent + 2 <= all ? (all - spent) / 2 : 1;
 }
 
 /* Every delta that can be had now.  Some may be missing afterwards. */
@@ -95,7 +122,8 @@ bool result_fetch(struct worker *worker, struct error *error)
     uint32_t ranks[LIGHT_KEY_MAX];
     struct key keys[LIGHT_KEY_MAX];
     struct light_values values;
-    const uint32_t count = list_missing(task, ranks, LIGHT_KEY_MAX);
+    const uint64_t since_ms = light_now_ms(worker->light);
+    const uint32_t count = list_missing(task, ranks);
     if (count == 0) {
         return true;
     }
@@ -111,7 +139,7 @@ bool result_fetch(struct worker *worker, struct error *error)
         if (values.items[i].present &&
             record_decode(&record_segment, values.items[i].value, &segment) &&
             segment.state == SEGMENT_REVEALED) {
-            all = fetch_delta(task, ranks[i], &segment, error) && all;
+            all = fetch_delta(task, ranks[i], &segment, share_ms(worker, since_ms), error) && all;
         }
     }
     light_values_free(&values);

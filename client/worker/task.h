@@ -24,7 +24,8 @@ struct task_member {
     char endpoint[ENDPOINT_SIZE_MAX + 1];
     /* This round's segment, once revealed. */
     struct hash delta_root;
-    uint8_t *delta; /* outer_blob_size bytes once fetched; NULL before */
+    uint8_t *delta;  /* outer_blob_size bytes once fetched; NULL before */
+    uint32_t failed; /* how often it could not be fetched: those are asked for last */
 };
 
 /* A segment under way or done. */
@@ -114,6 +115,8 @@ MUST_USE bool task_connect(struct worker *worker, struct error *error);
 MUST_USE bool task_ready(struct worker *worker, struct error *error);
 
 /* program.c */
+uint64_t task_memory(const struct worker *worker); /* bytes, all of it, once judged */
+MUST_USE bool task_alloc(struct task *task, struct error *error);
 MUST_USE bool task_program(struct worker *worker, struct error *error);
 MUST_USE bool task_prepare(struct worker *worker, struct error *error);
 MUST_USE bool task_fetch(struct task *task, const struct hash *root, enum vm_group group, void *out,

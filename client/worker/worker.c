@@ -14,11 +14,13 @@ enum {
     VIEW_IDLE_MS = 200,
     VIEW_TRAINING_MS = 1000,
     RETRY_MS = 500,
+    SHORTAGE_MS = 5000, /* of memory or threads */
     PROGRESS_MS = 2000,
     LINGER_MS = 60000,
 };
 
-/* Another attempt may end better: silence, a refusal because the chain moved on. */
+/* Another attempt may end better: silence, a refusal because the chain moved on, memory that
+ * another program has now. */
 static bool is_passing(enum exit_code code)
 {
     switch ((int)code) {
@@ -28,6 +30,7 @@ static bool is_passing(enum exit_code code)
     case EXIT_CODE_EXPIRED:
     case EXIT_CODE_QUOTA:
     case EXIT_CODE_VERIFY:
+    case EXIT_CODE_FAILURE:
         return true;
     default:
         return false;
@@ -186,7 +189,8 @@ static bool loop(struct worker *worker, struct error *error)
             return false;
         }
         log_line(LOG_INFO, "worker", "%s; trying again", error->detail);
-        worker->retry_ms = light_now_ms(worker->light) + RETRY_MS;
+        worker->retry_ms = light_now_ms(worker->light) +
+                           (error->code == EXIT_CODE_FAILURE ? SHORTAGE_MS : RETRY_MS);
         worker->viewed_ms = 0;
         light_wait(worker->light, VIEW_IDLE_MS / 2);
     }

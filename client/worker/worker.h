@@ -43,12 +43,12 @@ struct worker_config {
     bool record; /* keep what each round began from and came to, for client/record */
     uint32_t threads;
     struct vm_isa isa;
-    uint32_t gflops;                   /* 0: measure */
-    uint64_t price_per_second;         /* of planned segment time, base units */
-    uint64_t memory_max;               /* bytes a job's run may take; 0: any */
-    int nice;                          /* 0 .. 19 */
-    uint32_t leases_max;               /* end after so many; 0: never */
-    uint32_t linger_ms;                /* serve the last state so long after a lease; 0: 60 s */
+    uint32_t gflops;           /* 0: measure */
+    uint64_t price_per_second; /* of planned segment time, base units */
+    uint64_t memory_max;       /* bytes a lease may take in all; 0: three quarters of the RAM */
+    int nice;                  /* 0 .. 19 */
+    uint32_t leases_max;       /* end after so many; 0: never */
+    uint32_t linger_ms;        /* serve the last state so long after a lease; 0: 60 s */
     const volatile sig_atomic_t *stop; /* ends the loop when not 0; may be NULL */
     void (*progress)(void *context, const struct worker_progress *progress); /* about every 2 s */
     void *context;
@@ -56,6 +56,9 @@ struct worker_config {
 
 /* Runs until stopped.  False: what made it end. */
 MUST_USE bool worker_run(const struct worker_config *config, struct error *error);
+
+/* RAM of this machine. */
+uint64_t worker_ram_mib(void);
 
 /* Sustained speed of this machine in GFLOP/s, from steps of a small transformer. */
 MUST_USE bool worker_measure(uint32_t threads, struct vm_isa isa, uint32_t *gflops,

@@ -11,3 +11,4 @@ if(NOT FUZZ)
 endif()
 unit_test(test_replica ${CMAKE_CURRENT_LIST_DIR}/test_replica.c
   ${PROJECT_SOURCE_DIR}/tests/support/toy_ledger.c NEEDS client)
+unit_test(test_training_audit ${CMAKE_CURRENT_LIST_DIR}/test_training.c NEEDS client)

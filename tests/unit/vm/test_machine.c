@@ -158,6 +158,52 @@ static void test_key_matters(void **state)
     machine_free(&m);
 }
 
+/* Programs come from others: what they read and nobody has is refused, not followed. */
+static void test_incomplete_setup(void **state)
+{
+    (void)state;
+    const struct vm_tensor tensors[] = {
+        {.dtype = VM_F32, .rank = 2, .kind = VM_STATE, .dims = {1, 1, 1, 1}},
+        {.dtype = VM_F32, .rank = 2, .kind = VM_CONST, .dims = {1, 1, 1, 1}},
+        {.dtype = VM_F32, .rank = 2, .kind = VM_TEMP, .dims = {1, 1, 1, 1}},
+    };
+    const struct vm_op op = {.opcode = VM_MATMUL,
+                             .in_count = 2,
+                             .out_count = 1,
+                             .attr_size = 1,
+                             .in = {0, 1},
+                             .out = {2}};
+    const uint32_t in = 0;
+    const uint32_t out = 2;
+    const struct vm_program program = {.tensor_count = 3,
+                                       .op_count = 1,
+                                       .state_count = 1,
+                                       .const_count = 1,
+                                       .tensors = tensors,
+                                       .ops = &op,
+                                       .state_in = &in,
+                                       .state_out = &out,
+                                       .loss = 2};
+    struct machine m = machine_make(&program, VM_ISA_PLAIN, NULL);
+    assert_null(m.vm);
+    const float two = 2.0F;
+    const void *consts[] = {NULL};
+    struct vm_setup setup = {.program = &program, .isa = {VM_ISA_PLAIN}, .consts = consts};
+    assert_null(vm_init(&setup, m.table, m.arena));
+    consts[0] = &two;
+    m.vm = vm_init(&setup, m.table, m.arena);
+    assert_non_null(m.vm);
+    struct vm_result result;
+    const struct hash key = {{0}};
+    *(float *)vm_state(m.vm, 0) = 3.0F;
+    assert_true(vm_step(m.vm, &key, 0, &result));
+    assert_true(*(const float *)vm_state(m.vm, 0) == 6.0F);
+    machine_free(&m);
+    m = machine_make(&mlp.b.program, VM_ISA_PLAIN, NULL); /* which reads data */
+    assert_null(m.vm);
+    machine_free(&m);
+}
+
 static void test_trap_keeps_state(void **state)
 {
     (void)state;
@@ -239,7 +285,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_accepted),     cmocka_unit_test(test_golden),
         cmocka_unit_test(test_key_matters),  cmocka_unit_test(test_trap_keeps_state),
-        cmocka_unit_test(test_shared_state),
+        cmocka_unit_test(test_shared_state), cmocka_unit_test(test_incomplete_setup),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -1,5 +1,7 @@
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -7,6 +9,7 @@
 #include <cmocka.h>
 
 #include "client/blob/blob.h"
+#include "net/net.h"
 
 /* Two members and a consumer over loopback; and the messages. */
 
@@ -140,6 +143,137 @@ static void test_stranger_is_not_admitted(void **state)
     blob_close(a);
 }
 
+/* ---- A member that means harm ---------- */
+
+/* Has a session like any member, and answers with one byte a time or not at all. */
+struct hostile {
+    struct net *net;
+    pthread_t thread;
+    atomic_bool stop;
+    atomic_uint asked;
+    atomic_bool silent;
+    struct bytes data;
+};
+
+static enum net_reason admit_all(void *context, enum net_role role, enum net_lane lane,
+                                 const struct net_key *key)
+{
+    (void)context;
+    (void)role;
+    (void)lane;
+    (void)key;
+    return NET_REASON_NONE;
+}
+
+static void hostile_answer(struct hostile *hostile, const struct net_event *event)
+{
+    struct blob_request request;
+    uint8_t buffer[BLOB_ANSWER_OVERHEAD + 1];
+    if (event->kind != NET_EVENT_REQUEST || !blob_decode_request(event->bytes, &request)) {
+        return;
+    }
+    (void)atomic_fetch_add(&hostile->asked, 1);
+    const struct blob_answer answer = {.size = hostile->data.size,
+                                       .chunk = bytes_of(hostile->data.data + request.offset, 1)};
+    if (!hostile->silent) {
+        (void)net_reply(hostile->net, event->session, event->request,
+                        blob_encode_answer(&answer, buffer));
+    }
+}
+
+static void *hostile_run(void *context)
+{
+    struct hostile *hostile = context;
+    struct net_event event;
+    while (!atomic_load(&hostile->stop)) {
+        if (net_poll(hostile->net, &event, 20)) {
+            hostile_answer(hostile, &event);
+            net_event_release(&event);
+        }
+    }
+    return NULL;
+}
+
+static void hostile_open(struct hostile *hostile, struct bytes data)
+{
+    struct error error;
+    uint8_t secret[TUNNEL_KEY_SIZE];
+    memset(secret, 9, sizeof secret);
+    *hostile = (struct hostile){.data = data};
+    const struct net_config config = {.listen = "127.0.0.1:0",
+                                      .chain_id = chain,
+                                      .genesis_hash = chain,
+                                      .role = NET_ROLE_MEMBER,
+                                      .tunnel_secret = secret,
+                                      .admit = admit_all};
+    assert_true(net_open(&config, &hostile->net, &error));
+    assert_int_equal(pthread_create(&hostile->thread, NULL, hostile_run, hostile), 0);
+}
+
+static void hostile_close(struct hostile *hostile)
+{
+    atomic_store(&hostile->stop, true);
+    assert_int_equal(pthread_join(hostile->thread, NULL), 0);
+    net_close(hostile->net);
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void test_slow_member_holds_nobody(void **state)
+{
+    enum { SIZE = BLOB_CHUNK_SIZE + 5000 };
+    uint8_t *data = malloc(SIZE);
+    uint8_t *got = malloc(SIZE);
+    char address[32];
+    struct error error;
+    struct hostile hostile;
+    struct blob_exchange *honest = member_open(6);
+    struct blob_exchange *asker = member_open(7);
+    const struct net_key key = blob_own_key(asker);
+    (void)state;
+    fill(data, SIZE);
+    hostile_open(&hostile, bytes_of(data, SIZE));
+    const struct net_key first = net_own_key(hostile.net);
+    (void)snprintf(address, sizeof address, "127.0.0.1:%u", (unsigned)net_port(hostile.net));
+    blob_admit(honest, &key, 1);
+    assert_true(blob_dial(asker, address, &first, false));
+    connected_wait(asker, 1);
+
+    struct check check = {.expected = bytes_of(data, SIZE)};
+    struct blob_wanted wanted = {
+        .root = {{9}}, .size = SIZE, .check = is_expected, .context = &check, .first = &first};
+    /* Byte by byte: wrong at the first. */
+    assert_false(blob_fetch(asker, &wanted, got, &error));
+    assert_int_equal(error.code, EXIT_CODE_VERIFY);
+    assert_int_equal(atomic_load(&hostile.asked), 1);
+    dial(asker, honest, false);
+    connected_wait(asker, 2);
+    assert_true(blob_put(honest, &wanted.root, check.expected, &error));
+    assert_true(blob_fetch(asker, &wanted, got, &error));
+    assert_memory_equal(got, data, SIZE);
+    assert_int_equal(atomic_load(&hostile.asked), 2);
+    /* Silent: no longer than its share of the time that was given. */
+    hostile.silent = true;
+    memset(got, 0, SIZE);
+    wanted.within_ms = 2000;
+    const uint64_t before = now_ms();
+    assert_true(blob_fetch(asker, &wanted, got, &error));
+    assert_memory_equal(got, data, SIZE);
+    assert_int_equal(atomic_load(&hostile.asked), 3);
+    assert_true(now_ms() - before < BLOB_ANSWER_MS);
+
+    blob_close(asker);
+    blob_close(honest);
+    hostile_close(&hostile);
+    free(got);
+    free(data);
+}
+
 static void test_messages(void **state)
 {
     uint8_t buffer[64];
@@ -167,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_members_and_consumer),
         cmocka_unit_test(test_stranger_is_not_admitted),
+        cmocka_unit_test(test_slow_member_holds_nobody),
         cmocka_unit_test(test_messages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
