@@ -1,7 +1,7 @@
 #include "consensus/core.h"
 
 /* What is sent for the sake of others: answers to peers that are behind (K7), and the
- * re-broadcast at a standstill (3.7).  All of it goes to the network only, never back in. */
+ * re-broadcast at a standstill (31.1).  All of it goes to the network only, never back in. */
 
 enum {
     ANSWER_PAUSE_MS = 20,    /* per peer, K7: a rate, so that late votes cost little */
@@ -171,7 +171,7 @@ static void rebroadcast_votes(const struct consensus *core, uint64_t view,
     }
 }
 
-/* 3.7: a protocol rule, not an optimisation: without it a lost certificate can stop us. */
+/* 31.1: a protocol rule, not an optimisation: without it a lost certificate can stop us. */
 void rebroadcast(struct consensus *core, struct consensus_actions *out)
 {
     emit(out, &(struct consensus_action){.kind = CONSENSUS_DO_SEND_STATUS, .to = CONSENSUS_ALL});

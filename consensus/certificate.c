@@ -137,7 +137,7 @@ enum consensus_verdict on_certificate(struct consensus *core, const struct conse
     return verdict;
 }
 
-/* A quorum of equal votes is here: keep and spread it, once (3.7: n <= 32 floods). */
+/* A quorum of equal votes is here: keep and spread it, once (31.1). */
 void certificate_form(struct consensus *core, struct slot *slot, enum vote_kind kind,
                       const struct hash *proposal, struct consensus_actions *out)
 {

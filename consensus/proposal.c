@@ -105,7 +105,7 @@ static bool propose_again(struct slot *slot, const struct consensus_block *paren
     return false;
 }
 
-/* R3: ask for a block when we lead and there is something to decide (3.13). */
+/* R3: ask for a block when we lead and there is something to decide (33.1). */
 bool rule_propose(struct consensus *core, struct consensus_actions *out)
 {
     struct slot *slot = slot_find(core, core->view);

@@ -2,7 +2,7 @@
 
 /* The voting rules R5, R7, R8, R9 and the answers of the signer and of certify.
  *
- * Safety rests on two lines here and on the order of actions (3.10): one NOTARIZE per view,
+ * Safety rests on two lines here and on the order of actions (34.1): one NOTARIZE per view,
  * and NULLIFY(v) excludes FINALIZE(v) and the reverse; each promise is journaled first. */
 
 /* Own vote: durable, then signed; it counts and leaves when the signature arrives. */
@@ -152,7 +152,7 @@ static bool is_height_wrong(const struct consensus *core, const struct consensus
            block->height != core->delivered.height + 1;
 }
 
-/* An idle voter does not keep an idle chain busy with empty blocks (T2); it may be the
+/* An idle voter does not keep an idle chain busy with empty blocks (33.1); it may be the
  * leader who has missed the last F (K7). */
 static bool is_pointless(struct consensus *core, struct slot *slot, struct consensus_actions *out)
 {

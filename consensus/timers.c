@@ -1,6 +1,6 @@
 #include "consensus/core.h"
 
-/* Timers (3.6) and the idle rule (3.13, T2, K7).  Deadlines are kept here; the caller has one
+/* Timers (32) and the idle rule (33.1, K7).  Deadlines are kept here; the caller has one
  * timer, set to the earliest. */
 
 enum { RETRY_MS_MIN = 500 };
@@ -28,7 +28,7 @@ uint64_t retry_interval_ms(const struct consensus *core)
     return delta > RETRY_MS_MIN ? delta : RETRY_MS_MIN;
 }
 
-/* A notarized proposal that is not final needs a final descendant (D9). */
+/* A notarized proposal that is not final needs a final descendant (33.4). */
 static bool is_tip_unfinal(const struct consensus *core)
 {
     for (uint64_t view = view_first(core); view <= view_top(core); view++) {
@@ -92,7 +92,7 @@ void timers_arm(struct consensus *core)
     }
 }
 
-/* 3.6: a leader that has been silent while a quorum spoke, for longer than any timer, is
+/* 32.4: a leader that has been silent while a quorum spoke, for longer than any timer, is
  * skipped at once.  Local and safe; with fewer than a quorum heard it fails open. */
 bool is_leader_silent(const struct consensus *core)
 {

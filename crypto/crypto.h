@@ -139,7 +139,7 @@ void crypto_address(const struct public_key *key, struct address *out);
 
 /* ECVRF-P256-SHA256-TAI with secp256k1 and suite byte 0xFE.  One key and alpha have one
  * output, which nobody but the key's owner can compute and everybody can check.  A VRF
- * key signs nothing else (P11).  Proof: Gamma 33, c 16, s 32 bytes.
+ * key signs nothing else.  Proof: Gamma 33, c 16, s 32 bytes.
  * False from prove means that alpha maps to no point: one input in 2^256. */
 MUST_USE bool crypto_vrf_prove(const struct crypto_key *key, struct bytes alpha,
                                struct vrf_proof *proof, struct hash *output);

@@ -105,8 +105,8 @@ static int copy_point(unsigned char *out, const unsigned char *x32, const unsign
     return 1;
 }
 
-/* P11: "constant-time multiplication through secp256k1_ecdh with a copying hash function,
- * never ec_pubkey_tweak_mul on the secret". */
+/* In constant time, through secp256k1_ecdh with a copying hash function; never
+ * ec_pubkey_tweak_mul, which takes its scalar for public. */
 static bool multiply_secret(const struct crypto_key *key, const secp256k1_pubkey *point,
                             const uint8_t scalar[SCALAR_SIZE], struct point *out)
 {

@@ -2,7 +2,7 @@
 
 #include "genesis/genesis.h"
 
-/* T4: all windows are parameters without hidden floors. */
+/* All windows are parameters without hidden floors. */
 
 static const struct params standard = {
     .version = RECORD_VERSION,

@@ -212,7 +212,7 @@ void blocks_finalize(struct driver *d)
     }
 }
 
-/* What there is to do (T2): the core is told when it changes. */
+/* What there is to do (33.1): the core is told when it changes. */
 void blocks_update_work(struct driver *d)
 {
     const uint64_t now = driver_now_ms();

@@ -47,7 +47,7 @@ struct tip {
     struct hash state_root;   /* after the block */
     struct hash results_root; /* of the block */
     struct hash beacon;
-    bool unsealed; /* the block changed state: its root needs a header of its own (T2) */
+    bool unsealed; /* the block changed state: its root needs a header of its own (33.1) */
     struct store_overlay *overlay; /* NULL: the committed state */
 };
 
@@ -134,7 +134,7 @@ struct driver {
     struct state_admission *building;  /* for a proposal */
     struct state_view admission_view;  /* outlives the admission's calls, as does the next */
     struct state_view building_view;
-    struct hash *verdicts; /* X2: direct-mapped cache of good signatures */
+    struct hash *verdicts; /* 13.6: direct-mapped cache of good signatures */
 
     struct net *net;
     struct peer peers[VALIDATOR_COUNT_MAX];
@@ -193,7 +193,7 @@ uint32_t inbound_validator(const struct driver *d, const struct net_key *key);
  * forward: tell the other validators. */
 enum code inbound_tx(struct driver *d, const struct net_key *from, struct bytes raw, bool forward,
                      struct hash *id);
-/* X2: digests of signatures that verified. */
+/* 13.6: digests of signatures that verified. */
 bool inbound_known_good(const struct driver *d, const struct hash *digest);
 void inbound_remember_good(const struct driver *d, const struct hash *digest);
 void inbound_vote_digest(const struct driver *d, const struct vote *vote, struct hash *out);

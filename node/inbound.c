@@ -290,7 +290,7 @@ static void proposal_hash(const struct wire_proposal *message, struct hash *out)
     crypto_sha256_final(&sha, out);
 }
 
-/* Whether an empty block has a reason to exist (T2): it seals, or a deadline is due. */
+/* Whether an empty block has a reason to exist (33.1): it seals, or a deadline is due. */
 static bool has_due_work(struct driver *d, const struct wire_block *block)
 {
     struct tip parent;

@@ -9,7 +9,7 @@
 
 /* Transactions that wait for a block: bounded in bytes, in number and per sender, in
  * order of arrival.  The pool knows nothing of validity; it keeps raw bytes under the
- * digest of the complete received bytes (X2: two signatures, two entries).
+ * digest of the complete received bytes (13.6: two signatures, two entries).
  *
  * Not thread safe: the driver's thread owns it. */
 

@@ -16,9 +16,9 @@
  * keeps, their keys and their codecs are in state/objects/objects.h, for everybody who
  * reads the state (clients prove values and decode them with the same functions).
  *
- *      admission     X1: form, size, chain id, sender, signature, (lane, seq), expiry,
+ *      admission     13.5: form, size, chain id, sender, signature, (lane, seq), expiry,
  *                    quota; judged against the parent's state and this block's counters
- *      execution     clock (T1), transactions, due deadlines, planner, conservation
+ *      execution     clock (13.1), transactions, due deadlines, planner, conservation
  *
  * One inadmissible transaction makes a block BAD.  Everything after admission fails with
  * a code of types/codes.def, uses up its sequence number and quota, and moves no money.
@@ -26,7 +26,7 @@
  * What the caller owes: a view of exactly the parent's state; header fields that passed
  * the header rules (height, monotone time, a beacon whose VRF proof verified). */
 
-/* X2: remembers which transactions' signatures verified.  The key is the digest
+/* 13.6: remembers which transactions' signatures verified.  The key is the digest
  * (TAG_TX_VERDICT) of raw || public key, never the public tx id.  Both functions may be
  * NULL: every signature is then verified. */
 struct state_verdicts {
@@ -77,21 +77,21 @@ struct state_block {
     uint64_t time_ms; /* of the header */
     uint32_t proposer;
     struct hash beacon;      /* beacon_h of this block's header */
-    uint64_t final_height;   /* K2: height that the body's last_final certifies; 0: none */
+    uint64_t final_height;   /* height that the body's last_final certifies; 0: none */
     const struct bytes *txs; /* complete bytes of each transaction, in order */
     size_t tx_count;
 };
 
 enum state_verdict {
     STATE_OK,
-    STATE_BAD, /* X1: an inadmissible transaction; nothing else is set */
+    STATE_BAD, /* 13.5: an inadmissible transaction; nothing else is set */
 };
 
 struct state_outcome {
     enum state_verdict verdict;
     size_t bad_index; /* STATE_BAD: which transaction and why */
     enum code bad_code;
-    bool changed; /* the block changed state: the chain must seal it (T2) */
+    bool changed; /* the block changed state: the chain must seal it (13.2) */
     struct state_writes writes;
     /* RESULT records: one for each transaction, then one for the block itself. */
     const struct bytes *results;
@@ -117,7 +117,7 @@ void state_certify_block(struct state_machine *machine, const struct state_view 
 void state_execute_block(struct state_machine *machine, const struct state_view *view,
                          const struct state_block *block, struct state_outcome *out);
 
-/* ---- Idleness (T1, T2) ------------------------------------------------------------ */
+/* ---- Idleness (13.1, 13.2) ------------------------------------------------------------ */
 
 struct state_due {
     bool waiting;     /* a beacon value is awaited: the chain is not idle */
@@ -128,7 +128,7 @@ struct state_due {
 /* What wakes the chain after the state of this view. */
 struct state_due state_next_due(const struct state_view *view);
 
-/* Would an empty block with this header time have due work?  (T2: an idle voter does not
+/* Would an empty block with this header time have due work?  (13.2: an idle voter does not
  * NOTARIZE an empty block that has none.) */
 bool state_block_is_due(const struct state_view *view, uint64_t time_ms);
 

@@ -111,7 +111,7 @@ bool chain_open(struct chain *chain, const struct store_options *options, struct
         .family_count = CHAIN_FAMILY_COUNT,
         .cache_size = CACHE_SIZE,
         .reserve = options->reserve_bytes,
-        /* J5: a torn tail is what a crash leaves, damage before it is refused. */
+        /* A torn tail is what a crash leaves, damage before it is refused. */
         .recovery_mode = RECOVERY_TORN_TAIL,
         .read_only = options->read_only,
     };

@@ -11,7 +11,7 @@
 
 /* The two records of state.db.
  *
- * Leaf record, little-endian (state.md 2.2):
+ * Leaf record, little-endian:
  *     0 u8 format = 1 | 1 u8 flags = 0 | 2 u16 key size | 4 u32 value size
  *     8 u64 height of the block that wrote it | 16 leaf hash 32 | 48 key, value
  *

@@ -13,7 +13,7 @@
 
 /* One RocksDB instance: its families, options and the rules of this project about it.
  *  - A write first checks the free space, so that RocksDB never meets ENOSPC: it may not
- *    recover from it without a restart (state.md 5.5).
+ *    recover from it without a restart.
  *  - The first failed write closes the instance for writing.
  *  - An iterator that stopped is asked why, always: one that met a bad block looks
  *    finished otherwise. */

@@ -18,7 +18,7 @@
  *                tree over block ids.  One synced write for each batch of final blocks,
  *                before finality is reported to anyone (J2).
  *     state.db   the state after the last applied block, and what its last blocks changed.
- *                Final blocks only (X7), never synced on the path: what a power cut takes
+ *                Final blocks only, never synced on the path: what a power cut takes
  *                is executed again from chain.db.
  *
  * The authenticated tree lives in RAM (64 bytes a key) and is rebuilt from state.db at
@@ -43,7 +43,7 @@
  * Errors: EXIT_CODE_DISK_FULL when the next batch would touch the reserve, before RocksDB
  * meets ENOSPC; EXIT_CODE_STORE for a failed write; EXIT_CODE_CORRUPT when what is read is
  * not what was written.  After any of them from a write the store is closed for writing: the
- * process ends with that code.  Background: state.md 2-5, corrections J2, J5, X7. */
+ * process ends with that code.  Order of writes: docs/protocol-consensus.md 34.1. */
 
 struct store;
 

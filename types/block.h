@@ -4,8 +4,8 @@
 #include "types/types.h"
 #include "types/validators.h"
 
-/* Two objects (K1).  The block header is content: block_id names it, heights, history
- * and receipts use it.  The proposal is what is voted on: it binds a block_id to a view
+/* Two objects (docs/protocol.md 3).  The block header is content: block_id names it, heights,
+ * history and receipts use it.  The proposal is what is voted on: it binds a block_id to a view
  * and a parent.  Proposing a block again changes the proposal only. */
 
 enum { BLOCK_VERSION = 1, PROPOSAL_VERSION = 1 };
@@ -37,7 +37,7 @@ enum proposal_flags {
     PROPOSAL_REPROPOSED = 1, /* this block was first proposed in an earlier view */
 };
 
-/* N6: the light part is all that a light client needs besides the digest of the rest. */
+/* 3.2.1: the light part is all that a light client needs besides the digest of the rest. */
 struct proposal_light {
     uint64_t epoch;
     uint64_t view;

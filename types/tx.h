@@ -7,7 +7,7 @@
 
 enum { TX_VERSION = 1 };
 
-/* T3: lane 0 is strictly sequential; TX_UNORDERED is remembered until it expires;
+/* Lane 0 is strictly sequential; TX_UNORDERED is remembered until it expires;
  * lanes between them are sequential each by itself. */
 #define TX_LANE_UNORDERED UINT32_MAX
 

@@ -13,7 +13,7 @@
 
 #if defined(__x86_64__)
 
-enum { MXCSR_DEFAULT = 0x1F80 }; /* N1: nearest, FTZ = DAZ = 0, all exceptions masked */
+enum { MXCSR_DEFAULT = 0x1F80 }; /* 20.1: nearest, FTZ = DAZ = 0, all exceptions masked */
 
 uint32_t vm_enter(void)
 {

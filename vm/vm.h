@@ -5,7 +5,7 @@
 #include "vm/tensor/tensor.h"
 
 /* The deterministic tensor VM: runs steps of a program (program.h) with one result, bit for
- * bit, on every machine, compiler, instruction set and number of threads (training.md 2, 3).
+ * bit, on every machine, compiler, instruction set and number of threads (docs/protocol-vm.md).
  *
  * The idea: every operator fixes the order in which each output element is computed, and
  * only + - * / sqrt fma round, once each (num.h).  Speed comes from computing many outputs at
@@ -39,7 +39,7 @@ struct vm_isa {
     enum vm_isa_kind kind;
 };
 
-/* Why a step has no result (N11).  Part of the claim, so frozen. */
+/* Why a step has no result (20.10).  Part of the claim, so frozen. */
 enum vm_trap {
     VM_TRAP_NONE = 0,
     VM_TRAP_INDEX = 1, /* GATHER_ROWS, SCATTER_ADD_ROWS: index out of range */
@@ -106,7 +106,7 @@ const void *vm_tensor_data(const struct vm *vm, uint32_t tensor);
 /* Roots of the current state; step is the number of the next step. */
 void vm_roots(struct vm *vm, const struct hash_port *hash, struct vm_state_roots *out);
 
-/* Set round-to-nearest, subnormals kept, no traps (N1); returns what to give back to
+/* Set round-to-nearest, subnormals kept, no traps (20.1); returns what to give back to
  * vm_leave.  Every function of this layer that computes floats does so itself. */
 uint32_t vm_enter(void);
 void vm_leave(uint32_t saved);

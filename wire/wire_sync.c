@@ -68,19 +68,19 @@ void wire_write_get_certs(struct wire_writer *writer, const struct wire_get_cert
     wire_write_u64(writer, get->to_view);
 }
 
-bool wire_decode_get_block(struct bytes in, struct hash *block_id)
+bool wire_decode_get_block(struct bytes in, struct hash *proposal)
 {
     struct wire_reader reader;
     wire_reader_init(&reader, in);
     wire_read_array(&reader, 1);
-    *block_id = wire_read_hash(&reader);
+    *proposal = wire_read_hash(&reader);
     return wire_reader_end(&reader);
 }
 
-void wire_write_get_block(struct wire_writer *writer, const struct hash *block_id)
+void wire_write_get_block(struct wire_writer *writer, const struct hash *proposal)
 {
     wire_write_array(writer, 1);
-    wire_write_hash(writer, block_id);
+    wire_write_hash(writer, proposal);
 }
 
 /* A message that is one bin of 1 .. size_max bytes. */

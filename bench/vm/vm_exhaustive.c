@@ -1,4 +1,4 @@
-/* Is exp, log, tanh the correctly rounded function on every float (N3)?
+/* Is exp, log, tanh the correctly rounded function on every float (20.3)?
  *
  *   vm_exhaustive exp|log|tanh [plain|avx2|avx512] [--from BITS] [--to BITS]
  *

@@ -111,7 +111,7 @@ struct audit_report {
  *   EXIT_CODE_VERIFY       report->fault or report->training has the details
  *   EXIT_CODE_INCOMPLETE   files are missing: nothing can be concluded; if report->passed,
  *                          about the training only, whose records are missing or not those
- *                          of the chain's segments (P14)
+ *                          of the chain's segments
  *   EXIT_CODE_NOT_FOUND    no such job, or nothing of it was revealed
  *   EXIT_CODE_WRONG_CHAIN  no genesis, another than expected, or another chain's history
  *   EXIT_CODE_STORAGE      a file cannot be read

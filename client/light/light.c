@@ -256,7 +256,7 @@ static bool take_final(struct light *light, void *context, struct error *error)
     return light_take_tip(light, light->answer.header, light->answer.last_final, error);
 }
 
-/* ---- Freshness (N4) ---------------------------------------------------------------------- */
+/* ---- Freshness (9.3) ---------------------------------------------------------------------- */
 
 static bool take_head(struct light *light, void *context, struct error *error)
 {

@@ -15,7 +15,7 @@
  * that header's state_root, a result belongs to a transaction when both lie in blocks that a
  * final header names.  A node can refuse to answer; it cannot lie.  Heights never go back.
  *
- * Withholding is the one thing proofs do not show (N4).  So the client also asks validators
+ * Withholding is the one thing proofs do not show (9.3).  So the client also asks validators
  * for their signed height, answering a nonce, and calls its own tip current only while
  * f + 1 of them said so within the last LIGHT_FRESH_MS.
  *
@@ -26,7 +26,7 @@
 enum {
     LIGHT_ENDPOINT_MAX = VALIDATOR_COUNT_MAX,
     LIGHT_KEY_MAX = API_PROVE_KEY_MAX,
-    LIGHT_FRESH_MS = 10000, /* N4 */
+    LIGHT_FRESH_MS = 10000, /* 9.3 */
     LIGHT_TIMEOUT_MS = 5000,
 };
 
@@ -79,7 +79,7 @@ const struct light_tip *light_tip(const struct light *light);
 /* Ask for the newest final header, and validators for their signed heights. */
 MUST_USE bool light_refresh(struct light *light, struct error *error);
 
-/* N4: f + 1 validators said within LIGHT_FRESH_MS that they know nothing newer than the tip. */
+/* 9.3: f + 1 validators said within LIGHT_FRESH_MS that they know nothing newer than the tip. */
 bool light_is_fresh(const struct light *light);
 
 /* light_refresh until light_is_fresh, or EXIT_CODE_UNREACHABLE after the time-out: nothing
@@ -115,7 +115,7 @@ void light_values_free(struct light_values *values);
 MUST_USE bool light_read(struct light *light, const struct key *key, const struct record *record,
                          void *out, struct error *error);
 
-/* X6: a whole collection at one state root.  At most max items are written; *count is how
+/* 11.2: a whole collection at one state root.  At most max items are written; *count is how
  * many there are. */
 struct light_collection {
     enum collection collection;

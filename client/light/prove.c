@@ -100,7 +100,7 @@ bool light_read(struct light *light, const struct key *key, const struct record 
     return ok;
 }
 
-/* ---- Collections (X6) --------------------------------------------------------------------- */
+/* ---- Collections (11.2) --------------------------------------------------------------------- */
 
 static bool bad_collection(struct error *error)
 {

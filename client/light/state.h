@@ -12,7 +12,7 @@ enum {
     LIGHT_HEAD_MS = 1000, /* for one HEAD: a dead validator must not stop the work of a client */
 };
 
-/* What one validator said last (N4). */
+/* What one validator said last (9.3). */
 struct light_head {
     bool heard;
     uint64_t asked_ms;

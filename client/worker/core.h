@@ -29,7 +29,7 @@ enum worker_action {
 /* From proven state, at one root. */
 struct worker_view {
     bool has_lease;
-    bool fresh;      /* N4: nothing is started on a stale head */
+    bool fresh;      /* 9.3: nothing is started on a stale head */
     uint64_t now_ms; /* ledger time */
     uint8_t lease_state;
     bool plan_current; /* process.plan_version is the lease's */

@@ -6,7 +6,7 @@
 #include "types/codes.h"
 
 /* The end of a round: the deltas of all, their exact integer sum, the outer step, the vote,
- * and taking over what more than half of the weight agreed on (P7). */
+ * and taking over what more than half of the weight agreed on (14.9). */
 
 uint32_t result_delta_count(const struct task *task)
 {

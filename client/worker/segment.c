@@ -4,7 +4,7 @@
 #include "client/worker/task.h"
 
 /* One member's segment of a round: H steps under its own batch key, a root at every H / S
- * steps, the int8 delta, the commitment and the reveal (training.md 3.6, 3.7). */
+ * steps, the int8 delta, the commitment and the reveal (14.9, 14.10). */
 
 static uint32_t own_steps(const struct task *task)
 {
@@ -37,7 +37,7 @@ static void segment_unable(struct task *task, const char *why)
     task->now.unable = true;
 }
 
-/* P13: the chain will compute the same first leaf from what it knows. */
+/* 14.10: the chain will compute the same first leaf from what it knows. */
 static bool start_is_right(const struct task *task)
 {
     const struct vm_state_roots known = {.params = task->round.theta_in,

@@ -10,7 +10,7 @@
 /* The loop: look at the chain, decide, act, and train one step at a time in between. */
 
 enum {
-    FRESH_EVERY_MS = 5000, /* N4: twice in ten seconds */
+    FRESH_EVERY_MS = 5000, /* 9.3: twice in ten seconds */
     VIEW_IDLE_MS = 200,
     VIEW_TRAINING_MS = 1000,
     RETRY_MS = 500,

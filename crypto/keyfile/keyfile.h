@@ -23,7 +23,7 @@
 enum crypto_keyfile_kind {
     CRYPTO_KEYFILE_CONSENSUS = 1, /* proposals and votes */
     CRYPTO_KEYFILE_NETWORK = 2,   /* handshakes and HEAD answers */
-    CRYPTO_KEYFILE_VRF = 3,       /* the beacon, and nothing else (P11) */
+    CRYPTO_KEYFILE_VRF = 3,       /* the beacon, and nothing else */
     CRYPTO_KEYFILE_ACCOUNT = 4,   /* transactions */
     CRYPTO_KEYFILE_WORKER = 5,    /* a training node's reports */
     CRYPTO_KEYFILE_TUNNEL = 6,    /* X25519, see crypto/session/session.h: read and write only */

@@ -4,7 +4,7 @@
 #include "state/ledger/ledger.h"
 #include "wire/wire.h"
 
-/* X1: judged against the parent's state and the counters of this block.  A counter is a
+/* 13.5: judged against the parent's state and the counters of this block.  A counter is a
  * lane's next sequence number, an unordered number's mark, or an organisation's use, found
  * by its state key. */
 

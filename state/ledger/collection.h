@@ -3,7 +3,7 @@
 
 #include "state/ledger/buffer.h"
 
-/* X6: collections of ids, each a counter and indexed items, so that a reader sees all of
+/* 11.2: collections of ids, each a counter and indexed items, so that a reader sees all of
  * one with count + 1 membership proofs.  Collections below 16 and from 32 on also keep
  * each id's position and let it go: the last item takes the place of the one removed.
  * Those from 16 to 31 only grow. */
@@ -37,7 +37,7 @@ struct hash id_of_address(const struct address *address);
 void position_set(struct buffer *buffer, const struct key *key, uint64_t value);
 bool position_get(const struct buffer *buffer, const struct key *key, uint64_t *value);
 
-/* Active deadlines (T2): a binary heap over COLLECTION_WHEEL, earliest (time, kind, id)
+/* Active deadlines (13.2): a binary heap over COLLECTION_WHEEL, earliest (time, kind, id)
  * first; each (kind, id) has at most one. */
 void wheel_set(struct buffer *buffer, enum wheel_kind kind, const struct hash *id,
                uint64_t time_ms);

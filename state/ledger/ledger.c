@@ -30,7 +30,7 @@ void clock_begin(struct execution *x)
     if (!wheel_first(x->buffer, &first)) {
         return;
     }
-    /* T1: a live chain makes a block for every due deadline.  Never before the last
+    /* 13.1: a live chain makes a block for every due deadline.  Never before the last
      * block's time: a deadline may have been left over when a block was full. */
     uint64_t due = first.time_ms > x->clock.ledger_ms ? first.time_ms : x->clock.ledger_ms;
     if (checked_add(due, x->params.outage_grace_ms, &due) && x->now_ms > due) {

@@ -43,11 +43,11 @@ uint64_t ledger_units(const struct tx *tx);
 void ledger_event(struct execution *x, enum event_kind kind, const struct hash *id, uint64_t a,
                   uint64_t b);
 
-/* Clock (T1): reads params and clock, adds an outage, sets now_ms. */
+/* Clock (13.1): reads params and clock, adds an outage, sets now_ms. */
 void clock_begin(struct execution *x);
 /* Records this block as the last one that changed state. */
 void clock_end(struct execution *x);
-/* A deadline after `after_ms`, on the grid (T2). */
+/* A deadline after `after_ms`, on the grid (13.2). */
 uint64_t clock_deadline(const struct execution *x, uint64_t after_ms);
 
 /* Uses up (lane, seq) and quota of an admitted transaction; loads the sender. */
@@ -73,7 +73,7 @@ bool money_valid(uint64_t credits);
 
 enum code execute_transfer(struct execution *x, struct call *call);
 
-/* T2: the planner's inputs changed; its next run becomes an active deadline. */
+/* 13.2: the planner's inputs changed; its next run becomes an active deadline. */
 void planner_wake(struct execution *x);
 
 #endif /* STATE_LEDGER_LEDGER_H */

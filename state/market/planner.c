@@ -5,7 +5,7 @@
  *
  * Open offers are sorted once a run (speed descending, price, id), then each waiting
  * request (priority, submission, id) takes the first that pass its filters.  Whatever is
- * found becomes a plan at once; what is not is skipped until an input changes (X5). */
+ * found becomes a plan at once; what is not is skipped until an input changes (14.7). */
 
 enum {
     PLANNER_REQUESTS_MAX = 1024, /* each may log an event */
@@ -215,7 +215,7 @@ static bool is_excluded(const struct request *request, const struct hash *offer_
     return false;
 }
 
-/* rate x planned segment seconds (P2), rounded up; UINT64_MAX when it does not fit. */
+/* rate x planned segment seconds (14.7), rounded up; UINT64_MAX when it does not fit. */
 static uint64_t segment_price(uint64_t rate, uint64_t round_ms)
 {
     uint64_t price = 0;
@@ -296,7 +296,7 @@ static enum filter judge_candidate(const struct execution *x, const struct job *
     return FILTER_COUNT;
 }
 
-/* P3: H_i in proportion to speed, in multiples of H / S, at least one; pay in proportion. */
+/* 14.7: H_i in proportion to speed, in multiples of H / S, at least one; pay in proportion. */
 static void apportion_steps(const struct job_terms *terms, struct planner_scratch *scratch)
 {
     if (terms->elastic == 0) {

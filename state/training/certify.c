@@ -1,7 +1,7 @@
 #include "base/checked.h"
 #include "state/training/training.h"
 
-/* Pay is per certified segment (P2): the window has passed and nobody was convicted. */
+/* Pay is per certified segment (14.11): the window has passed and nobody was convicted. */
 
 static void pay_member(struct execution *x, struct job *job, uint32_t index, uint32_t rank)
 {

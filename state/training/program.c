@@ -3,7 +3,7 @@
 #include "state/training/training.h"
 #include "vm/vm.h"
 
-/* PROGRAM_PART: programs are uploaded in parts and checked when complete (X4).  Uploads are
+/* PROGRAM_PART: programs are uploaded in parts and checked when complete (14.5).  Uploads are
  * kept by (owner, root), so that nobody can block another's; a wrong part is replaced by
  * sending it again. */
 

@@ -91,7 +91,7 @@ static void begin_commit(struct execution *x, struct job *job, struct round *rou
     ledger_event(x, EVENT_ROUND_OPENED, &job->id, current(job), round->commit_deadline_ms);
 }
 
-/* P11: the first block that carries an F for a block >= opened_height, plus one. */
+/* 13.4: the first block that carries an F for a block >= opened_height, plus one. */
 static void draw(struct execution *x, const struct hash *id)
 {
     struct job job;

@@ -115,7 +115,7 @@ static enum code judge_opening(const struct seat *seat, const struct body_proof_
     return hash_equal(&commitment, &segment->commitment) ? CODE_OK : CODE_E_OPENING;
 }
 
-/* P13: leaf 0 follows from what the chain knows, the last leaf from what is revealed. */
+/* 14.10: leaf 0 follows from what the chain knows, the last leaf from what is revealed. */
 static enum code judge_roots(const struct execution *x, const struct seat *seat,
                              const struct body_proof_of_training *body)
 {
@@ -249,7 +249,7 @@ static uint64_t weight_for(const struct execution *x, const struct seat *seat,
     return weight;
 }
 
-/* P7: more than half of the weight of A_r for one value closes the round. */
+/* 14.9: more than half of the weight of A_r for one value closes the round. */
 static void tally(struct execution *x, struct seat *seat, const struct body_round_result *body)
 {
     const uint64_t weight = weight_for(x, seat, body);

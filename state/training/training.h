@@ -3,10 +3,10 @@
 
 #include "state/market/market.h"
 
-/* Programs and rounds (training.md 3.3, 3.7; corrections P7, P9, P11, P13).
+/* Programs and rounds (docs/protocol-state.md 13.4, 14.5, 14.9 - 14.11).
  *
  *      round_open -> WAIT_FINAL -> WAIT_BEACON -> COMMIT -> REVEAL -> RESULT -> CLOSED -> CERTIFIED
- *                       (draw, P11)              |         |         |
+ *                       (draw, 13.4)              |         |         |
  *                                                +---------+---------+--> FAILED: the job drains
  *
  * A phase ends when everybody it waits for has come, or at its deadline.  The next round
@@ -20,7 +20,7 @@ enum code execute_round_result(struct execution *x, struct call *call);
 /* Opens the next round; the caller stores the job. */
 void round_open(struct execution *x, struct job *job);
 
-/* Block end: rounds that await a beacon (P11). */
+/* Block end: rounds that await a beacon (13.4). */
 void rounds_draw(struct execution *x);
 
 /* The deadline of the open round's phase. */

@@ -13,9 +13,9 @@
 /* The chain's history as plain files, from which anybody replays it with the genesis alone.
  *
  * A directory of files history-<first>-<last>.gradus (heights, 12 digits), each with the
- * blocks of a chunk: 1 000 blocks or 64 MiB of them (C5), so that every node writes the
+ * blocks of a chunk: 1 000 blocks or 64 MiB of them, so that every node writes the
  * same bytes.  Only the last file differs: it ends with one LAST_FINAL over its last block,
- * from this node's own certificate (K2).  All integers are big-endian:
+ * from this node's own certificate.  All integers are big-endian:
  *
  *     file    = 0 'GRADUSH1' | 8 chain id 32 | 40 first height 8 | 48 check 8
  *               then records; the last one has kind END

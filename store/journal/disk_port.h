@@ -16,7 +16,7 @@
  * sync_dir() creations, renames and removals do (P21: a synced file in an unsynced directory
  * may be gone).  Nothing else survives for sure.  A call that fails fills *error with the
  * file's name and the next step; after a failed sync nothing may be assumed about what is on
- * the disk, the caller stops (style E6).  Names are plain file names.  One thread. */
+ * the disk, the caller stops.  Names are plain file names.  One thread. */
 
 enum { DISK_NAME_MAX = 64 };
 

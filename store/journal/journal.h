@@ -31,7 +31,7 @@ enum journal_type {
 };
 
 enum {
-    JOURNAL_PAYLOAD_SIZE_MAX = FRAME_SIZE_MAX, /* a proposal message fits a frame (X4) */
+    JOURNAL_PAYLOAD_SIZE_MAX = FRAME_SIZE_MAX, /* a proposal message fits a frame */
     JOURNAL_SEGMENT_VIEWS = 256,               /* a segment is closed after so many views, */
     JOURNAL_SEGMENT_SIZE = 64 << 20,           /* or so many bytes, at the next sync */
 };

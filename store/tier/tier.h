@@ -8,7 +8,7 @@
 #include "base/assert.h"
 #include "state/tree/tree.h"
 
-/* The state tree in RAM, in two tiers (state.md 2.3, 2.4): the nodes of its top `depth`
+/* The state tree in RAM, in two tiers: the nodes of its top `depth`
  * levels as flat arrays, and below each node of level `depth` a bucket: the leaves under it
  * as one sorted array, hashed anew when one of them changes.  The root does not depend on
  * depth.

@@ -113,7 +113,7 @@ float vm_tanh(float x)
     return vm_float((vm_bits(t) & 0x7FFFFFFFu) | (vm_bits(x) & 0x80000000u));
 }
 
-/* N4: where rounding an accurate double to float rounds twice. */
+/* 20.3: where rounding an accurate double to float rounds twice. */
 static bool log_exception(uint32_t bits, float *out)
 {
     static const uint32_t table[5][2] = {{0x41178FEB, 0x400FE5E7},

@@ -6,7 +6,7 @@
 
 #include "types/types.h"
 
-/* The numeric model "DTVM-F32 v1" (training.md 3.1, N1-N13).  Scalars; the kernels of vm/op
+/* The numeric model "DTVM-F32 v1" (docs/protocol-vm.md 20).  Scalars; the kernels of vm/op
  * compute the same bits many at a time.
  *
  * binary32, round to nearest even, subnormals kept.  Only add, sub, mul, div, sqrt, fma and
@@ -44,7 +44,7 @@ static inline float vm_float(uint32_t bits)
     return x;
 }
 
-/* N5. */
+/* 20.4. */
 static inline float vm_canon(float x)
 {
     return x != x ? vm_float(VM_NAN_BITS) : x;
@@ -54,7 +54,7 @@ static inline float vm_canon(float x)
  *
  * The product of two floats is exact in double.  The sum is rounded to odd (TwoSum gives its
  * error, Boldo and Melquiond 2008), so that the second rounding, to float, cannot be a double
- * one: 53 >= 2*24 + 2.  N13: an infinite or NaN sum has no error term. */
+ * one: 53 >= 2*24 + 2.  20.5: an infinite or NaN sum has no error term. */
 static inline float vm_fma(float a, float b, float c)
 {
     const double p = (double)a * (double)b;
@@ -76,11 +76,11 @@ static inline float vm_fma(float a, float b, float c)
 void vm_fma_row(float *c, float a, const float *b, size_t count);
 
 float vm_sqrt(float x);
-float vm_exp(float x); /* N3 */
+float vm_exp(float x); /* 20.3 */
 float vm_log(float x);
 float vm_tanh(float x);
 float vm_rint(float x);
-int32_t vm_f2i(float x); /* N9 */
+int32_t vm_f2i(float x); /* 20.8 */
 float vm_i64_to_f32(int64_t x);
 uint16_t vm_f32_to_bf16(float x);
 float vm_bf16_to_f32(uint16_t x);
@@ -88,7 +88,7 @@ float vm_bf16_to_f32(uint16_t x);
 /* Philox4x32-10 (Salmon et al., SC 2011; Random123 vectors). */
 void vm_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
-/* The VM's randomness (N10): block `index` of `stream` at `step` under the batch key:
+/* The VM's randomness (20.9): block `index` of `stream` at `step` under the batch key:
  * counter = {index, stream, step low, step high}, key = the first 8 bytes of the batch key,
  * little-endian.  RNG_U32 element e = word e mod 4 of block e/4; r_j of the BATCH operators =
  * word 0 + 2^32 * word 1 of block j. */

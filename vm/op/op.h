@@ -2,7 +2,7 @@
 #define VM_OP_OP_H
 
 /* The operators of the tensor VM: types, shapes, attribute bytes, evaluation order
- * (training.md 3.4; the numbers are frozen).  Opcode 0 does not exist. */
+ * (docs/protocol-vm.md 22; the numbers are frozen).  Opcode 0 does not exist. */
 
 /* Each entry: inputs -> outputs; attrs.  MxN is the matrix view of a tensor:
  * (batch, M, N), N the last dimension, M the one before (1 for rank 1), batch the rest.
@@ -54,7 +54,7 @@ enum vm_opcode {
     /* data [n, L] (rank 2, any 1- or 4-byte dtype) -> [B, L] same dtype; attrs: stream u32.
      * Row j is record floor(r_j*n/2^64). */
     VM_BATCH_RECORDS = 22,
-    /* X -> same dims, other dtype, by N9: f32->i32, f32->bf16, {i32,i64,i8,u8,bf16}->f32,
+    /* X -> same dims, other dtype, by 20.8: f32->i32, f32->bf16, {i32,i64,i8,u8,bf16}->f32,
      * {i8,u8}->i32. No attrs. */
     VM_CAST = 23,
     /* X f32 -> q i8 (dims of X), shift u8 [leaves of X], residual f32 (dims of X); per leaf:
@@ -68,7 +68,7 @@ enum vm_opcode {
     VM_TOPK_TILE = 26, /* not implemented yet */
     /* [acc i64,] q_1 i8, shift_1 u8, .. q_W, shift_W (W 1..16) -> i64, dims of q:
      * acc + sum of weight_w * (q_w << (40 - shift_w)); attrs: weight u32[W], >= 1.
-     * Exact while the sum of weights <= 66,000 (P9), which the checker holds per operator. */
+     * Exact while the sum of weights <= 66,000 (24.3), which the checker holds per operator. */
     VM_AGG_SUM = 27,
     VM_AGG_TRIM = 28, /* not implemented yet */
 };
@@ -102,7 +102,7 @@ enum vm_ewise {
     VM_E_DIV = 4,     /* a / b */
     VM_E_FMA = 5,     /* a * b + c, one rounding */
     VM_E_SQRT = 6,    /* sqrt a */
-    VM_E_EXP = 7,     /* e^a, correctly rounded (N3) */
+    VM_E_EXP = 7,     /* e^a, correctly rounded (20.3) */
     VM_E_LOG = 8,     /* ln a */
     VM_E_TANH = 9,    /* tanh a */
     VM_E_MAX = 10,    /* a > b ? a : b */

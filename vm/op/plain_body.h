@@ -143,7 +143,7 @@ TARGET static void canon(float *out, const float *x, size_t count)
 
 enum { PIECE = 256 };
 
-/* N6 for one row.  The accumulators live in C: storing a float loses nothing.  A column of B is
+/* 20.6 for one row.  The accumulators live in C: storing a float loses nothing.  A column of B is
  * collected first if B is transposed. */
 TARGET static void chain(const struct vm_matmul *m, size_t i, size_t from)
 {
@@ -174,7 +174,7 @@ static void matmul(const struct vm_matmul *m, float *scratch)
     }
 }
 
-/* N7: sixteen lanes, folded in halves. */
+/* 20.7: sixteen lanes, folded in halves. */
 static float fold(float lanes[VM_WIDTH])
 {
     for (size_t s = VM_WIDTH / 2; s > 0; s /= 2) {
@@ -220,7 +220,7 @@ TARGET static void rowmax(const struct vm_matrix *x, float *out)
     }
 }
 
-/* N8. */
+/* 20.7. */
 TARGET static void colsum(const struct vm_matrix *x, float *out)
 {
     for (size_t j = 0; j < x->cols; j++) {

@@ -45,7 +45,7 @@ typedef __m256i vi;
 #define VF_BITS(x)        _mm256_castps_si256(x)
 #define VF_OF_BITS(x)     _mm256_castsi256_ps(x)
 
-/* N9: the instruction gives INT32_MIN for what does not fit. */
+/* 20.8: the instruction gives INT32_MIN for what does not fit. */
 TARGET static inline vi vf_to_i(vf x)
 {
     const vi r = _mm256_cvtps_epi32(x);

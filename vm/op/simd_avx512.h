@@ -46,7 +46,7 @@ typedef __m512i vi;
 #define VF_BITS(x)        _mm512_castps_si512(x)
 #define VF_OF_BITS(x)     _mm512_castsi512_ps(x)
 
-/* N9: the instruction gives INT32_MIN for what does not fit. */
+/* 20.8: the instruction gives INT32_MIN for what does not fit. */
 TARGET static inline vi vf_to_i(vf x)
 {
     vi r = _mm512_cvtps_epi32(x);

@@ -4,7 +4,7 @@
 /* The fast matmul, included by avx2.c and avx512.c.  TILE_ROWS rows by two vectors of columns stay
  * in registers while k ascends; the operands are packed into panels that fit the caches when
  * that pays.  Nothing here changes a bit: K is cut into blocks but each accumulator is stored
- * to C and loaded again between them (L1), and what is padded is rows and columns, never K (L2).
+ * to C and loaded again between them, and what is padded is rows and columns, never K.
  * Shape of the algorithm: Goto and van de Geijn, "Anatomy of high-performance matrix
  * multiplication", 2008. */
 

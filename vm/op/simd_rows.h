@@ -11,8 +11,8 @@ enum {
     STRIP = 2 * WIDTH,        /* columns that COLSUM carries at a time */
 };
 
-/* N7: halves added to halves, down to one.  The last cols % 16 columns were added to their lanes
- * in scalars before: padding would be harmless for sums (L3) but not for fma (L2). */
+/* 20.7: halves added to halves, down to one.  The last cols % 16 columns were added to their lanes
+ * in scalars before: padding would be harmless for sums but not for fma. */
 TARGET static inline float fold(const float lanes[VM_WIDTH])
 {
     const __m256 a = _mm256_add_ps(_mm256_loadu_ps(lanes), _mm256_loadu_ps(lanes + 8));

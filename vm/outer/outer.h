@@ -3,7 +3,7 @@
 
 #include "vm/vm.h"
 
-/* The outer optimiser (training.md 3.7, P9): what happens to the parameters between rounds.
+/* The outer optimiser (docs/protocol-vm.md 24): what happens to the parameters between rounds.
  * Every function works on one tensor; a round applies them to each VM_PARAMS tensor.
  *
  * Worker, after H steps:   d = (theta_r - theta_local) + ef       (two roundings)

@@ -1,5 +1,5 @@
 /* Static cost of an operator: work of a step, and the largest witness a dispute over one
- * of its micro-steps could need (X4).  A micro-step reads the leaves that training.md 3.4
+ * of its micro-steps could need (21.5).  A micro-step reads the leaves that docs/protocol-vm.md 22
  * names, each with a path to its tensor root and from there to the op trace, the state or the
  * program; records of the operator and its tensors come with paths to program_root. */
 

@@ -6,7 +6,7 @@
 #include "types/types.h"
 #include "vm/op/op.h"
 
-/* A program: the straight-line graph of one training step (training.md 3.3, 3.4).
+/* A program: the straight-line graph of one training step (docs/protocol-vm.md 21, 22).
  *
  * Tensors are numbered; an operator reads tensors and writes new ones; every temporary
  * is written once, and shapes are static.  There are no loops and no branches, so
@@ -48,7 +48,7 @@ enum vm_kind {
     VM_DATA = 3,  /* the data set; the job names its root */
 };
 
-/* flags of a VM_STATE tensor: the part of the state root it belongs to (P13). */
+/* flags of a VM_STATE tensor: the part of the state root it belongs to (23.3). */
 enum vm_group {
     VM_PARAMS = 0,   /* what a round averages */
     VM_INNER = 1,    /* inner optimiser, stays with the worker */
@@ -115,7 +115,7 @@ enum vm_verdict {
     VM_BAD_EWISE = 13, /* register program: unknown op, unwritten register, wrong type */
     VM_BAD_STATE = 14, /* state_in, state_out, const_count or data tensors */
     VM_BAD_LOSS = 15,
-    VM_BAD_WITNESS = 16, /* an operator's micro-step witness exceeds WITNESS_SIZE_MAX (X4) */
+    VM_BAD_WITNESS = 16, /* an operator's micro-step witness exceeds WITNESS_SIZE_MAX (21.5) */
     VM_BAD_COST = 17,    /* above STEP_GAS_MAX or STEP_BYTES_MAX */
 };
 
@@ -123,7 +123,7 @@ enum vm_verdict {
  * machine.  Prices are per macs. */
 struct vm_cost {
     uint64_t macs;        /* fused multiply-adds of MATMUL and BMM */
-    uint64_t gas;         /* all operators, about 1 gas = 1 ns of a plain core (3.9) */
+    uint64_t gas;         /* all operators, about 1 gas = 1 ns of a plain core (21.5) */
     uint64_t bytes;       /* of all tensors, once */
     uint32_t witness_max; /* bytes of the largest micro-step witness, paths included */
 };

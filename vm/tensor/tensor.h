@@ -3,7 +3,7 @@
 
 #include "vm/program/program.h"
 
-/* Tensors as Merkle trees (training.md 3.2, P13).  H is SHA-256 with one-byte domains:
+/* Tensors as Merkle trees (docs/protocol-vm.md 23).  H is SHA-256 with one-byte domains:
  *
  *   leaf        H(00 | dtype u8 | payload)
  *   node        H(01 | left | right), RFC 6962 shape (the left subtree is full)

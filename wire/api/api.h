@@ -4,7 +4,8 @@
 #include "types/types.h"
 #include "wire/codec/codec.h"
 
-/* What a client asks a node, one request and one answer each, over a sealed session.
+/* What a client asks a node (docs/protocol.md 9), one request and one answer each, over a
+ * sealed session.
  *
  *     request = [kind, fields...]       answer = [kind, fields...]  or  [0, code, text]
  *
@@ -15,7 +16,7 @@
 
 enum api_kind {
     API_ERROR = 0,
-    API_HEAD = 1,        /* N4: signed height and clock, answers a nonce */
+    API_HEAD = 1,        /* 9.3: signed height and clock, answers a nonce */
     API_GENESIS = 2,     /* the genesis file */
     API_SUBMIT = 3,      /* hand in a transaction */
     API_FINAL = 4,       /* the newest final header and what makes it final */

@@ -39,7 +39,7 @@ static void commits(void **state)
     }
 }
 
-/* D9, T2: nothing to do, nothing sent, no timer. */
+/* 33.4, 33.1: nothing to do, nothing sent, no timer. */
 static void idles(void **state)
 {
     (void)state;

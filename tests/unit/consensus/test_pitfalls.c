@@ -338,7 +338,7 @@ static void k7_idle_nodes(void **state)
     cluster_free(cluster);
 }
 
-/* T2: an idle voter does not keep an idle chain busy. */
+/* 33.1: an idle voter does not keep an idle chain busy. */
 static void t2_pointless_blocks(void **state)
 {
     (void)state;
@@ -413,7 +413,7 @@ static void finality_without_ancestors(void **state)
     cluster_free(cluster);
 }
 
-/* K5, 3.16: a jump over more views than are remembered.  Nothing is vouched for until every
+/* K5, 31.2: a jump over more views than are remembered.  Nothing is vouched for until every
  * missing Z has come, in order; then ancestry holds again without any F. */
 static void jump_beyond_records(void **state)
 {

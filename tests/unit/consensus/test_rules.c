@@ -172,7 +172,7 @@ static void reasons_to_nullify(void **state)
     cluster_free(cluster);
 }
 
-/* 3.6, P11: Delta grows only after f + 1 failed views, is capped, and an F resets it. */
+/* 32.1, P11: Delta grows only after f + 1 failed views, is capped, and an F resets it. */
 static void backoff(void **state)
 {
     (void)state;

@@ -268,7 +268,7 @@ static void failed_sync_is_final(void **state)
     disk.fails = true;
     assert_false(journal_sync(journal, &error));
     disk.fails = false;
-    assert_false(journal_sync(journal, &error)); /* style E6: not retried */
+    assert_false(journal_sync(journal, &error)); /* not retried: what the disk holds is unknown */
     journal_close(journal);
     sim_disk_free(&disk);
 }

@@ -9,7 +9,7 @@
 #include "tests/support/chain.h"
 #include "wire/wire.h"
 
-/* X1: each rule of admission with its code, alone and inside a block. */
+/* 13.5: each rule of admission with its code, alone and inside a block. */
 
 static const uint8_t empty_array = 0x90;
 
@@ -273,7 +273,7 @@ static void quotas_count_units_in_windows(void **state)
     chain_free(chain);
 }
 
-/* X2: a verdict is remembered for the complete bytes and the key, never for the id. */
+/* 13.6: a verdict is remembered for the complete bytes and the key, never for the id. */
 struct cache {
     struct hash digests[8];
     size_t count;

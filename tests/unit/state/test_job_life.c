@@ -22,7 +22,7 @@ static void check_bonds(const struct test_chain *chain, uint64_t locked)
     }
 }
 
-/* P13: who is in the result goes on from the inner state that it revealed. */
+/* 14.10: who is in the result goes on from the inner state that it revealed. */
 static void check_own_state(const struct test_chain *chain, const struct job_ids *ids,
                             uint32_t index)
 {

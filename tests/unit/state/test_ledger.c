@@ -22,7 +22,7 @@ static uint64_t ledger_ms(const struct test_chain *chain)
     return clock.ledger_ms;
 }
 
-/* T2: a block without transactions and without a due deadline changes no state. */
+/* 13.2: a block without transactions and without a due deadline changes no state. */
 static void an_idle_block_changes_nothing(void **state)
 {
     (void)state;
@@ -53,7 +53,7 @@ static void an_idle_block_changes_nothing(void **state)
     chain_free(chain);
 }
 
-/* T1: what a block is late beyond the grace is an outage and moves no deadline closer. */
+/* 13.1: what a block is late beyond the grace is an outage and moves no deadline closer. */
 static void an_outage_stops_the_ledger_clock(void **state)
 {
     (void)state;

@@ -100,7 +100,7 @@ static void requests_are_judged(void **state)
     ODD(CODE_E_RANGE, body.request_id_size = 0);
     ODD(CODE_E_RANGE, body.profile = PROFILE_NONE);
     ODD(CODE_E_RANGE, body.profile = PROFILE_REPLICATED);
-    ODD(CODE_E_RANGE, body.max_tp = 2); /* P3 */
+    ODD(CODE_E_RANGE, body.max_tp = 2); /* 14.1 */
     ODD(CODE_E_RANGE, body.max_pp = 2);
     ODD(CODE_E_RANGE, body.max_rounds = JOB_ROUNDS + 1);
     ODD(CODE_E_RANGE, body.deadline_ms = SUPPLY_MAX + 1);
@@ -129,7 +129,7 @@ static void requests_are_judged(void **state)
     ODD(CODE_E_RANGE, body.terms.audit_p_ppm = 1000001);
     ODD(CODE_E_RANGE, body.terms.price_per_segment = SUPPLY_MAX + 1);
     ODD(CODE_E_RANGE, body.terms.bond_per_segment = SUPPLY_MAX + 1);
-    ODD(CODE_E_WEIGHT, body.terms.local_steps = 22004); /* P9: 3 x 22004 > 66000 */
+    ODD(CODE_E_WEIGHT, body.terms.local_steps = 22004); /* 14.6: 3 x 22004 > 66000 */
     ODD(CODE_E_BOND, (body.terms.bond_per_segment = 0, body.terms.price_per_segment = 0));
     ODD(CODE_E_ESCROW, body.escrow = JOB_WORKERS * JOB_ROUNDS * JOB_PRICE - 1);
     ODD(CODE_E_FUNDS, body.escrow = CHAIN_CREDITS + 1);
@@ -158,17 +158,17 @@ static void data_must_be_open_to_audits(void **state)
     assert_int_equal(chain_do(chain, CHAIN_CONSUMER, TX_DATA_REGISTER, &data), CODE_OK);
     struct body_train_request body = job_request_body(chain, &ids);
     body.data[0] = chain_item(chain, COLLECTION_ACCOUNT_DATA, owner, 1);
-    const struct chain_refusal purpose = {"P5", CHAIN_CONSUMER, TX_TRAIN_REQUEST, &body,
+    const struct chain_refusal purpose = {"purpose", CHAIN_CONSUMER, TX_TRAIN_REQUEST, &body,
                                           CODE_E_PURPOSE};
     chain_refused(chain, &purpose);
     body.data[0] = chain_item(chain, COLLECTION_ACCOUNT_DATA, owner, 2);
-    const struct chain_refusal residence = {"P5", CHAIN_CONSUMER, TX_TRAIN_REQUEST, &body,
+    const struct chain_refusal residence = {"purpose", CHAIN_CONSUMER, TX_TRAIN_REQUEST, &body,
                                             CODE_E_RESIDENCE};
     chain_refused(chain, &residence);
     chain_free(chain);
 }
 
-/* E1 on its edge: n = 4, m = 1, p = 0.4, b = 0.3: 0.3 (R + 0.3 B) > c. */
+/* 14.6 on its edge: n = 4, m = 1, p = 0.4, b = 0.3: 0.3 (R + 0.3 B) > c. */
 static void the_bond_rule_is_exact(void **state)
 {
     (void)state;
@@ -204,7 +204,8 @@ static void the_bond_has_a_floor(void **state)
     job_upload(chain, &ids);
     struct body_train_request body = job_request_body(chain, &ids);
     body.terms.bond_per_segment = 79;
-    const struct chain_refusal low = {"E2", CHAIN_CONSUMER, TX_TRAIN_REQUEST, &body, CODE_E_BOND};
+    const struct chain_refusal low = {"bond floor", CHAIN_CONSUMER, TX_TRAIN_REQUEST, &body,
+                                      CODE_E_BOND};
     chain_refused(chain, &low);
     body.terms.bond_per_segment = 80;
     assert_int_equal(chain_do(chain, CHAIN_CONSUMER, TX_TRAIN_REQUEST, &body), CODE_OK);
@@ -299,7 +300,7 @@ static void the_peer_set_follows_from_the_leases(void **state)
     chain_free(chain);
 }
 
-/* X4: members are keys of their own under the plan hash. */
+/* 12.2: members are keys of their own under the plan hash. */
 static void the_plan_hash_covers_every_member(void **state)
 {
     (void)state;

@@ -33,7 +33,7 @@ static void run_due(struct test_chain *chain)
         chain_refused(chain, &refusal);                                                            \
     } while (0)
 
-/* P11: the draw over what block x closed uses the first beacon of a block that carries an F
+/* 13.4: the draw over what block x closed uses the first beacon of a block that carries an F
  * for a block >= x, plus one. */
 static void the_beacon_is_drawn_after_finality(void **state)
 {
@@ -156,7 +156,7 @@ static void reveals_are_judged(void **state)
     chain_free(chain);
 }
 
-/* P13: a commitment to a trace that does not begin at (step, theta_r, own inner root). */
+/* 14.10: a commitment to a trace that does not begin at (step, theta_r, own inner root). */
 static void a_trace_must_begin_where_the_round_does(void **state)
 {
     (void)state;

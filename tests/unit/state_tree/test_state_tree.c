@@ -106,7 +106,7 @@ static struct hash fold_root(const struct state_tree_leaf *leaves, size_t count)
     return node.hash;
 }
 
-/* Roots from a separate program that follows state.md 2.1 word by word. */
+/* Roots from a separate program that follows docs/protocol.md 6.1 word by word. */
 static void roots_equal_the_vectors(void **state)
 {
     (void)state;

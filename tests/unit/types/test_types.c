@@ -10,7 +10,7 @@
 #include "types/tx.h"
 #include "types/validators.h"
 
-/* K8: every n of the table in consensus.md 3.1, and the cases where other formulas differ. */
+/* Every n of the table in docs/protocol-consensus.md 30.2, and where other formulas differ. */
 static void quorum_is_the_one_of_k8(void **state)
 {
     (void)state;

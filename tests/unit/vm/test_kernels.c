@@ -193,7 +193,7 @@ static void test_matmul(void **state)
     }
 }
 
-/* L2: a product that underflows to -0 stays -0; padding K with zeros would lose the sign. */
+/* A product that underflows to -0 stays -0; padding K with zeros would lose the sign. */
 static void test_minus_zero(void **state)
 {
     (void)state;
@@ -281,7 +281,7 @@ static void test_fill_iota(void **state)
     }
 }
 
-/* Known answers of training.md 3.19. */
+/* Known answers, computed apart with exact arithmetic. */
 static void test_known(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* Known answers of the numeric model (training.md 3.19), and the edges of N1-N13. */
+/* Known answers of the numeric model (docs/protocol-vm.md 20), and its edges. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -71,7 +71,7 @@ static void check_fma(uint32_t a, uint32_t b, uint32_t c, uint32_t out)
     assert_int_equal(vm_bits(vm_canon(vm_fma(vm_float(a), vm_float(b), vm_float(c)))), out);
 }
 
-/* P1: without N13 the first three are NaN. */
+/* Without 20.5 the first three are NaN. */
 static void test_fma_edges(void **state)
 {
     (void)state;

@@ -354,7 +354,7 @@ static void test_verdicts(void **state)
     }
 }
 
-/* A row vector as 32x32 tiles under a flat output: 32 leaves in one micro-step (X4). */
+/* A row vector as 32x32 tiles under a flat output: 32 leaves in one micro-step (21.5). */
 static void test_witness(void **state)
 {
     (void)state;

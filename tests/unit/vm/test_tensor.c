@@ -238,7 +238,7 @@ static void test_outer(void **state)
     assert_memory_equal(momentum[0], momentum[1], sizeof theta);
 }
 
-/* P9: the largest allowed weights on the largest quotients do not overflow. */
+/* 24.3: the largest allowed weights on the largest quotients do not overflow. */
 static void test_outer_limits(void **state)
 {
     (void)state;

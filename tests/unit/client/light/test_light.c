@@ -186,7 +186,7 @@ static void test_other_chain_is_refused(void **state)
     place_close(&place);
 }
 
-/* N4: f + 1 = 2 of 4 must have said so, within ten seconds. */
+/* 9.3: f + 1 = 2 of 4 must have said so, within ten seconds. */
 static void test_freshness(void **state)
 {
     struct place place;
