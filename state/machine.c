@@ -56,7 +56,7 @@ static struct state_machine *layout_machine(struct layout *layout, struct state_
     struct state_machine *place = layout_take(layout, sizeof(*machine));
     *admission = layout_take(layout, state_admission_footprint());
     layout_buffer(layout, &machine->buffer);
-    machine->log.events = layout_take(layout, STATE_EVENT_COUNT_MAX * sizeof(struct event));
+    machine->log.first = layout_take(layout, STATE_EVENT_COUNT_MAX * sizeof(struct event));
     machine->txs = layout_take(layout, BLOCK_TX_MAX * sizeof(struct tx));
     machine->results = layout_take(layout, RESULT_COUNT_MAX * sizeof(struct bytes));
     machine->result_bytes = layout_take(layout, RESULT_BYTES_MAX);
@@ -153,12 +153,6 @@ void state_certify_block(struct state_machine *machine, const struct state_view 
     }
 }
 
-static bool events_have_room(const struct state_machine *machine, const struct event *first)
-{
-    const size_t used = (size_t)(machine->log.events - first) + machine->log.count;
-    return STATE_EVENT_COUNT_MAX - used >= EVENT_ROOM;
-}
-
 /* The sequence number and quota are used up whatever becomes of it. */
 static enum code execute_tx(struct execution *x, const struct tx *tx, bool has_room)
 {
@@ -175,28 +169,26 @@ static enum code execute_tx(struct execution *x, const struct tx *tx, bool has_r
     }
     buffer_rollback(x->buffer);
     x->log->count = 0;
+    program_drop_refused(x);
     return code;
 }
 
 static void execute_txs(struct state_machine *machine, struct execution *x)
 {
-    const struct event *first = machine->log.events;
     const size_t count = x->block->tx_count;
     for (size_t i = 0; i < count; i++) {
         const struct tx *tx = &machine->txs[i];
-        const bool has_room =
-            buffer_has_room(x->buffer, count - i) && events_have_room(machine, first);
+        const bool has_room = buffer_has_room(x->buffer, count - i) && events_have_room(x->log);
         result_add(machine, execute_tx(x, tx, has_room), ledger_units(tx));
     }
 }
 
-static void execute_deadlines(struct state_machine *machine, struct execution *x,
-                              const struct event *first)
+static void execute_deadlines(struct execution *x)
 {
     struct item due;
     for (uint64_t i = 0; i < x->params.expiries_max; i++) {
         if (!wheel_first(x->buffer, &due) || due.time_ms > x->now_ms ||
-            !buffer_has_room(x->buffer, 0) || !events_have_room(machine, first)) {
+            !buffer_has_room(x->buffer, 0) || !events_have_room(x->log)) {
             return;
         }
         dispatch_deadline(x, &due);
@@ -216,10 +208,10 @@ void state_execute_block(struct state_machine *machine, const struct state_view 
     if (out->verdict != STATE_OK) {
         return;
     }
-    struct event *events = machine->log.events;
     buffer_begin(&machine->buffer, view);
     machine->result_count = 0;
     machine->result_used = 0;
+    machine->log.events = machine->log.first;
     machine->log.count = 0;
     struct execution x = {
         .buffer = &machine->buffer,
@@ -229,6 +221,8 @@ void state_execute_block(struct state_machine *machine, const struct state_view 
         .program = machine->program,
         .program_arena = machine->program_arena,
         .planner = machine->planner,
+        .budget = {.program_size = PROGRAM_CHECK_BLOCK_SIZE_MAX,
+                   .possessions = POSSESSION_BLOCK_MAX},
     };
     clock_begin(&x);
     /* What the clock reports belongs to the block, not to its first transaction. */
@@ -245,7 +239,7 @@ void state_execute_block(struct state_machine *machine, const struct state_view 
     if (block->tx_count > 0) {
         ledger_purge(&x);
     }
-    execute_deadlines(machine, &x, events);
+    execute_deadlines(&x);
     rounds_draw(&x);
     /* Whatever wrote a key, or would have, changed something: nothing else writes. */
     out->changed = block->tx_count > 0 || machine->buffer.entry_count > 0;
@@ -253,7 +247,6 @@ void state_execute_block(struct state_machine *machine, const struct state_view 
         clock_end(&x);
     }
     result_add(machine, CODE_OK, 0);
-    machine->log.events = events;
     check_conservation(&machine->buffer);
     out->writes = buffer_writes(&machine->buffer);
     out->results = machine->results;

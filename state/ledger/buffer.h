@@ -14,12 +14,24 @@
 enum {
     BUFFER_SLOT_COUNT = 2 * STATE_WRITE_COUNT_MAX, /* a power of two, half full at most */
     BUFFER_UNDO_MAX = 1 << 16,                     /* writes of one transaction */
-    BUFFER_ROOM_KEYS = 1 << 14, /* the largest piece of work: a plan of PLAN_MEMBER_MAX */
+    /* The largest pieces of work are those over all members of a plan: proposing it touches
+     * 16 keys a member, ending it up to 20. */
+    BUFFER_MEMBER_KEYS = 24,
+    BUFFER_MEMBER_BYTES = 6 << 10,
+    BUFFER_OTHER_KEYS = 4096, /* the job's own, and the deadline heap's */
+    BUFFER_ROOM_KEYS = 1 << 15,
     BUFFER_ROOM_BYTES = 8 << 20,
     BUFFER_OBJECT_MAX = 1 << 13, /* the largest encoded object */
     BUFFER_TX_KEYS = 5,          /* sequence number and quota of one transaction */
     BUFFER_TX_BYTES = 1024,
 };
+
+STATIC_ASSERT(PLAN_MEMBER_MAX *BUFFER_MEMBER_KEYS + BUFFER_OTHER_KEYS <= BUFFER_ROOM_KEYS,
+              "a plan of the largest size fits");
+STATIC_ASSERT(PLAN_MEMBER_MAX *BUFFER_MEMBER_BYTES + (1 << 20) <= BUFFER_ROOM_BYTES,
+              "a plan of the largest size fits");
+STATIC_ASSERT(BUFFER_ROOM_KEYS + BUFFER_TX_KEYS * BLOCK_TX_MAX <= STATE_WRITE_COUNT_MAX,
+              "the first transaction of the fullest block has room");
 
 enum buffer_status { BUFFER_UNTOUCHED, BUFFER_PUT, BUFFER_REMOVED };
 

@@ -64,6 +64,20 @@ static void count_set(struct buffer *buffer, enum collection collection, struct 
     }
 }
 
+void count_raise(struct buffer *buffer, enum collection collection, struct bytes owner)
+{
+    const uint32_t count = collection_count(buffer, collection, owner);
+    ASSERT(count < UINT32_MAX);
+    count_set(buffer, collection, owner, count + 1);
+}
+
+void count_lower(struct buffer *buffer, enum collection collection, struct bytes owner)
+{
+    const uint32_t count = collection_count(buffer, collection, owner);
+    ASSERT(count > 0);
+    count_set(buffer, collection, owner, count - 1);
+}
+
 struct hash collection_get(const struct buffer *buffer, enum collection collection,
                            struct bytes owner, uint32_t index)
 {

@@ -33,7 +33,11 @@ struct bytes owner_id(const struct hash *id);
 /* An address as an id: 12 zero bytes follow it. */
 struct hash id_of_address(const struct address *address);
 
-/* A position without a collection: COLLECTION_JOB_WORKERS. */
+/* A count without items: COLLECTION_LIVE_OFFERS, COLLECTION_WAITING. */
+void count_raise(struct buffer *buffer, enum collection collection, struct bytes owner);
+void count_lower(struct buffer *buffer, enum collection collection, struct bytes owner);
+
+/* A position without a collection: COLLECTION_JOB_WORKERS, COLLECTION_WORKER_NODES. */
 void position_set(struct buffer *buffer, const struct key *key, uint64_t value);
 bool position_get(const struct buffer *buffer, const struct key *key, uint64_t *value);
 

@@ -9,11 +9,27 @@ uint64_t ledger_units(const struct tx *tx)
     return 1 + tx->raw.size / 1024;
 }
 
+/* In the array that the block's results share. */
+static size_t events_used(const struct event_log *log)
+{
+    return (size_t)(log->events - log->first) + log->count;
+}
+
+bool events_have_room(const struct event_log *log)
+{
+    return STATE_EVENT_COUNT_MAX - events_used(log) >= EVENT_ROOM;
+}
+
 void ledger_event(struct execution *x, enum event_kind kind, const struct hash *id, uint64_t a,
                   uint64_t b)
 {
-    ASSERT(x->log->count < STATE_EVENT_COUNT_MAX);
+    ASSERT(events_used(x->log) < STATE_EVENT_COUNT_MAX);
     x->log->events[x->log->count++] = (struct event){.kind = kind, .id = *id, .a = a, .b = b};
+}
+
+uint64_t account_share(uint64_t most)
+{
+    return most < ACCOUNT_SHARE ? 1 : most / ACCOUNT_SHARE;
 }
 
 /* ---- Clock ------------------------------------------------------------------------ */

@@ -8,8 +8,23 @@
  * struct; all money moves through the functions here. */
 
 struct event_log {
-    struct event *events; /* STATE_EVENT_COUNT_MAX */
+    struct event *first;  /* of STATE_EVENT_COUNT_MAX, those of the whole block */
+    struct event *events; /* those since the last result */
     uint32_t count;
+};
+
+/* What one block may still spend on work that costs more than its bytes. */
+struct block_budget {
+    uint32_t program_size; /* bytes of programs to check */
+    uint32_t possessions;  /* signatures inside bodies */
+};
+
+/* An upload that a transaction which failed leaves to be dropped: after its other effects
+ * were undone, this one is made. */
+struct refused_upload {
+    bool pending;
+    struct address owner;
+    struct hash root;
 };
 
 struct execution {
@@ -23,6 +38,8 @@ struct execution {
     uint8_t *program;    /* PROGRAM_SIZE_MAX bytes to put parts together */
     void *program_arena; /* for the checker, PROGRAM_ARENA_SIZE bytes */
     struct planner_scratch *planner;
+    struct block_budget budget;
+    struct refused_upload refused;
 };
 
 /* A transaction whose sender and quota were admitted. */
@@ -39,6 +56,9 @@ enum {
 
 /* Quota units of a transaction: 1 for every started KiB. */
 uint64_t ledger_units(const struct tx *tx);
+
+/* Room for the events of one more piece of work, over the whole block. */
+bool events_have_room(const struct event_log *log);
 
 void ledger_event(struct execution *x, enum event_kind kind, const struct hash *id, uint64_t a,
                   uint64_t b);
@@ -67,6 +87,10 @@ void money_unlock(struct execution *x, const struct address *address, uint64_t c
 void money_pay(struct execution *x, const struct address *address, uint64_t credits);
 /* Out of available, into something that the caller stores. */
 MUST_USE bool money_take(struct execution *x, const struct address *address, uint64_t credits);
+
+/* How many of `most` that the whole ledger may hold one account may: a share, at least 1, so
+ * that nobody closes the market to the others. */
+uint64_t account_share(uint64_t most);
 
 /* Prices and sums above this are refused, so that products stay small. */
 bool money_valid(uint64_t credits);

@@ -49,12 +49,12 @@ void lease_store(struct execution *x, const struct hash *id, const struct lease 
     buffer_write(x->buffer, &key, &record_lease, lease);
 }
 
-static void offer_release(struct execution *x, const struct hash *id)
+static void offer_release(struct execution *x, const struct hash *id, bool close)
 {
     struct offer offer;
     const struct key key = key_object(KEY_OFFER, id);
     buffer_load(x->buffer, &key, &record_offer, &offer);
-    if (offer.state == OFFER_CLOSING) {
+    if (close || offer.state == OFFER_CLOSING) {
         offer_close(x, id, &offer);
         return;
     }
@@ -79,7 +79,7 @@ void lease_end(struct execution *x, const struct hash *id, uint8_t state, enum c
     const struct hash worker = id_of_address(&lease.worker);
     const struct key position = key_position(COLLECTION_JOB_WORKERS, owner_id(&lease.job), &worker);
     buffer_remove(x->buffer, &position);
-    offer_release(x, &lease.offer_id);
+    offer_release(x, &lease.offer_id, state == LEASE_EXPIRED);
     lease.state = state;
     lease.reason = (uint32_t)reason;
     lease.ended_ms = x->now_ms;
@@ -102,6 +102,9 @@ void job_finish(struct execution *x, struct job *job, enum request_result result
     }
     wheel_clear(x->buffer, WHEEL_REQUEST, &job->id);
     wheel_clear(x->buffer, WHEEL_JOB, &job->id);
+    if (job->request.state == REQUEST_NOT_STARTED) {
+        count_lower(x->buffer, COLLECTION_WAITING, owner_account(&job->request.consumer));
+    }
     job->request.state = cancelled ? REQUEST_CANCELLED : REQUEST_FINISHED;
     job->request.result = (uint8_t)result;
     job->request.reason = (uint32_t)reason;
@@ -141,8 +144,10 @@ void job_deadline(struct execution *x, const struct hash *id)
         plan_fail(x, &job, &failure);
         return;
     case PROCESS_AGREED:
+        /* Where no worker got ready, nobody served data: that is the consumer's attempt. */
         failure.code = CODE_W_READY_TIMEOUT;
-        failure.culprits = LEASE_ACCEPTED;
+        failure.culprits = job.process.ready > 0 ? LEASE_ACCEPTED : 0;
+        failure.counts = job.process.ready == 0;
         plan_fail(x, &job, &failure);
         return;
     case PROCESS_RUNNING:

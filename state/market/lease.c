@@ -1,19 +1,39 @@
 #include "state/market/market.h"
 #include "state/training/training.h"
 
-/* A lease that may still be agreed to: its plan is the current one and in this state. */
-static enum code find_lease(const struct execution *x, const struct hash *id,
-                            enum process_state state, struct lease *lease, struct job *job)
+/* Who speaks about which lease, and in which phase it must be. */
+struct lease_claim {
+    const struct hash *lease_id;
+    const struct hash *plan_hash;
+    enum process_state phase;
+    enum lease_state state;
+};
+
+/* A lease that may still be agreed to: it is the sender's, its plan is the current one, in
+ * this phase and within its window, and it is itself in this state. */
+static enum code judge_lease(const struct execution *x, const struct call *call,
+                             const struct lease_claim *claim, struct lease *lease, struct job *job)
 {
-    const struct key key = key_object(KEY_LEASE, id);
+    const struct key key = key_object(KEY_LEASE, claim->lease_id);
     if (!buffer_read(x->buffer, &key, &record_lease, lease)) {
         return CODE_E_NOT_FOUND;
     }
+    const bool ready = claim->phase == PROCESS_AGREED; /* the worker's word, else the provider's */
+    if (!address_equal(ready ? &lease->worker : &lease->provider, &call->tx->sender)) {
+        return CODE_E_OWNER;
+    }
     job_load(x, &lease->job, job);
-    if (job->process.state != (uint8_t)state || job->process.plan_version != lease->plan_version) {
+    if (job->process.state != (uint8_t)claim->phase ||
+        job->process.plan_version != lease->plan_version) {
         return CODE_E_STATE;
     }
-    return x->now_ms > job->process.deadline_ms ? CODE_E_DEADLINE : CODE_OK;
+    if (x->now_ms > job->process.deadline_ms) {
+        return CODE_E_DEADLINE;
+    }
+    if (lease->state != (uint8_t)claim->state) {
+        return CODE_E_STATE;
+    }
+    return hash_equal(claim->plan_hash, &job->process.plan_hash) ? CODE_OK : CODE_E_PLAN_HASH;
 }
 
 static bool bytes_are_zero(const uint8_t *bytes, size_t size)
@@ -45,21 +65,11 @@ enum code execute_lease_accept(struct execution *x, struct call *call)
     const struct body_lease_accept *body = call->body;
     struct lease lease;
     struct job job;
-    const enum code code = find_lease(x, &body->lease_id, PROCESS_PROPOSED, &lease, &job);
-    if (code == CODE_E_NOT_FOUND) {
-        return code;
-    }
-    if (!address_equal(&lease.provider, &call->tx->sender)) {
-        return CODE_E_OWNER;
-    }
+    const struct lease_claim claim = {&body->lease_id, &body->plan_hash, PROCESS_PROPOSED,
+                                      LEASE_PROPOSED};
+    const enum code code = judge_lease(x, call, &claim, &lease, &job);
     if (code != CODE_OK) {
         return code;
-    }
-    if (lease.state != LEASE_PROPOSED) {
-        return CODE_E_STATE;
-    }
-    if (!hash_equal(&body->plan_hash, &job.process.plan_hash)) {
-        return CODE_E_PLAN_HASH;
     }
     if (bytes_are_zero(body->tunnel_key, TUNNEL_KEY_SIZE) || body->endpoint_size == 0 ||
         body->offer_seq != 0) {
@@ -91,21 +101,11 @@ enum code execute_lease_reject(struct execution *x, struct call *call)
     const struct body_lease_reject *body = call->body;
     struct lease lease;
     struct job job;
-    const enum code code = find_lease(x, &body->lease_id, PROCESS_PROPOSED, &lease, &job);
-    if (code == CODE_E_NOT_FOUND) {
-        return code;
-    }
-    if (!address_equal(&lease.provider, &call->tx->sender)) {
-        return CODE_E_OWNER;
-    }
+    const struct lease_claim claim = {&body->lease_id, &body->plan_hash, PROCESS_PROPOSED,
+                                      LEASE_PROPOSED};
+    const enum code code = judge_lease(x, call, &claim, &lease, &job);
     if (code != CODE_OK) {
         return code;
-    }
-    if (lease.state != LEASE_PROPOSED) {
-        return CODE_E_STATE;
-    }
-    if (!hash_equal(&body->plan_hash, &job.process.plan_hash)) {
-        return CODE_E_PLAN_HASH;
     }
     ledger_event(x, EVENT_LEASE_REJECTED, &body->lease_id, lease.rank, body->reason);
     lease.state = LEASE_REJECTED;
@@ -132,6 +132,7 @@ static void start_job(struct execution *x, struct job *job)
     job->process.started_ms = x->now_ms;
     job->process.deadline_ms = 0;
     job->request.state = REQUEST_IN_PROGRESS;
+    count_lower(x->buffer, COLLECTION_WAITING, owner_account(&job->request.consumer));
     job->request.reason = CODE_OK;
     job->request.started_ms = x->now_ms;
     ledger_event(x, EVENT_JOB_STARTED, &job->id, job->process.plan_version,
@@ -144,21 +145,11 @@ enum code execute_lease_ready(struct execution *x, struct call *call)
     const struct body_lease_ready *body = call->body;
     struct lease lease;
     struct job job;
-    const enum code code = find_lease(x, &body->lease_id, PROCESS_AGREED, &lease, &job);
-    if (code == CODE_E_NOT_FOUND) {
-        return code;
-    }
-    if (!address_equal(&lease.worker, &call->tx->sender)) {
-        return CODE_E_OWNER;
-    }
+    const struct lease_claim claim = {&body->lease_id, &body->plan_hash, PROCESS_AGREED,
+                                      LEASE_ACCEPTED};
+    const enum code code = judge_lease(x, call, &claim, &lease, &job);
     if (code != CODE_OK) {
         return code;
-    }
-    if (lease.state != LEASE_ACCEPTED) {
-        return CODE_E_STATE;
-    }
-    if (!hash_equal(&body->plan_hash, &job.process.plan_hash)) {
-        return CODE_E_PLAN_HASH;
     }
     if (!hash_equal(&body->peer_set, &job.process.peer_set)) {
         return CODE_E_PEER_SET;

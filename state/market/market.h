@@ -21,6 +21,9 @@ enum code execute_lease_accept(struct execution *x, struct call *call);
 enum code execute_lease_reject(struct execution *x, struct call *call);
 enum code execute_lease_ready(struct execution *x, struct call *call);
 
+/* What the node has, in the units of a capacity vector. */
+void node_capacity(const struct node *node, uint64_t out[CAPACITY_COUNT]);
+
 /* Its capacity returns to the node; it must be in no collection of open offers. */
 void offer_close(struct execution *x, const struct hash *id, struct offer *offer);
 
@@ -54,19 +57,23 @@ void plan_propose(struct execution *x, struct job *job, const struct choice *cho
                   uint32_t count);
 
 /* Gives up the current plan, which has not started: leases end, bonds return, offers open.
- * Leases still in `culprits` (a state; 0: none) end as `culprit_end` and their offers are
- * excluded for a while; the others are RELEASED. */
+ * Leases still in `culprits` (a state; 0: none) end as `culprit_end`: REJECTED, and the request
+ * asks their providers no more for a while, or EXPIRED, and their offers close.  The others are
+ * RELEASED. */
 struct plan_failure {
     enum code code;
     uint8_t culprits;
     uint8_t culprit_end;
+    bool counts; /* as an attempt of the request: not what a provider did to it */
 };
 void plan_release(struct execution *x, struct job *job, const struct plan_failure *failure);
 
-/* The same, and the request goes back to the queue or, after its last attempt, ends. */
+/* The same, and the request goes back to the queue or, after the last attempt that counts,
+ * ends. */
 void plan_fail(struct execution *x, struct job *job, const struct plan_failure *failure);
 
-/* Ends a lease: the bond returns, its offer opens or closes, it leaves the collections. */
+/* Ends a lease: the bond returns, it leaves the collections, its offer opens, or closes if
+ * that was asked for or the lease is EXPIRED. */
 void lease_end(struct execution *x, const struct hash *id, uint8_t state, enum code reason);
 
 /* Ends a job: what remains of the escrow returns to the consumer. */
@@ -76,15 +83,21 @@ void job_finish(struct execution *x, struct job *job, enum request_result result
 void request_deadline(struct execution *x, const struct hash *id);
 void job_deadline(struct execution *x, const struct hash *id);
 
-/* E1: what a job's segments cost and must risk. */
+/* E1 for the segments of one job, with everything that does not depend on the price. */
 struct bond_rule {
-    uint64_t macs;  /* multiply-adds of one segment of H steps */
-    uint64_t price; /* R */
-    uint64_t bond;  /* B */
+    uint64_t cost; /* c: of one segment of H steps */
+    uint64_t bond; /* B */
     uint64_t p_ppm;
+    uint64_t burnt_ppm; /* b */
+    uint32_t validators;
+    uint32_t honest;
+    bool covers_floor; /* E2 */
 };
-/* CODE_OK, E_BOND or E_OVERFLOW. */
-enum code bond_judge(const struct execution *x, const struct bond_rule *rule);
+/* CODE_OK, E_NOT_FOUND (no such program) or E_OVERFLOW. */
+enum code bond_load(const struct execution *x, const struct job_terms *terms,
+                    struct bond_rule *out);
+/* Does this price for a segment, R, together with the bond deter? */
+bool bond_deters(const struct bond_rule *rule, uint64_t price);
 
 /* The certification window of this job, at least the genesis one. */
 uint64_t job_window_ms(const struct execution *x, const struct job_terms *terms);

@@ -1,27 +1,6 @@
 #include "base/checked.h"
 #include "state/market/market.h"
 
-/* What the node has in the units of a capacity vector. */
-static void node_capacity(const struct node *node, uint64_t out[CAPACITY_COUNT])
-{
-    memset(out, 0, CAPACITY_COUNT * sizeof(*out));
-    out[CAPACITY_CPU_MCORE] = node->cpu_mcore;
-    out[CAPACITY_RAM_MIB] = node->ram_mib;
-    out[CAPACITY_DISK_MIB] = node->disk_mib;
-    out[CAPACITY_DISK_KIBPS] = node->disk_kibps;
-    out[CAPACITY_NET_UP_KBPS] = node->net_up_kbps;
-    out[CAPACITY_NET_DOWN_KBPS] = node->net_down_kbps;
-    for (uint32_t i = 0; i < node->devices_count; i++) {
-        const struct device *device = &node->devices[i];
-        out[CAPACITY_ACC_COUNT] += device->class == 0 ? 0 : 1;
-        out[CAPACITY_GFLOPS] += device->gflops;
-        if (device->class != 0 &&
-            !checked_add(out[CAPACITY_ACC_MEM_MIB], device->mem_mib, &out[CAPACITY_ACC_MEM_MIB])) {
-            out[CAPACITY_ACC_MEM_MIB] = UINT64_MAX;
-        }
-    }
-}
-
 /* Offered beside the node's other live offers (I3). */
 static enum code judge_capacity(const struct body_offer_create *body, const struct node *node,
                                 uint64_t after[CAPACITY_COUNT])
@@ -86,6 +65,7 @@ static void store_offer(struct execution *x, const struct call *call, const stru
     buffer_write(x->buffer, &key, &record_offer, &offer);
     collection_append(x->buffer, COLLECTION_OPEN_OFFERS, owner_none(), id);
     collection_append(x->buffer, COLLECTION_ACCOUNT_OFFERS, owner_account(&call->tx->sender), id);
+    count_raise(x->buffer, COLLECTION_LIVE_OFFERS, owner_account(&call->tx->sender));
 }
 
 enum code execute_offer_create(struct execution *x, struct call *call)
@@ -108,7 +88,10 @@ enum code execute_offer_create(struct execution *x, struct call *call)
     if (code != CODE_OK) {
         return code;
     }
-    if (collection_count(x->buffer, COLLECTION_OPEN_OFFERS, owner_none()) >= x->params.offers_max) {
+    const uint64_t most = x->params.offers_max;
+    const struct bytes owner = owner_account(&call->tx->sender);
+    if (collection_count(x->buffer, COLLECTION_OPEN_OFFERS, owner_none()) >= most ||
+        collection_count(x->buffer, COLLECTION_LIVE_OFFERS, owner) >= account_share(most)) {
         return CODE_E_LIMIT;
     }
     const struct hash id =
@@ -164,5 +147,6 @@ void offer_close(struct execution *x, const struct hash *id, struct offer *offer
     offer->state = OFFER_CLOSED;
     offer->lease_id = (struct hash){{0}};
     buffer_write(x->buffer, &key, &record_offer, offer);
+    count_lower(x->buffer, COLLECTION_LIVE_OFFERS, owner_account(&offer->provider));
     ledger_event(x, EVENT_OFFER_CLOSED, id, 0, 0);
 }

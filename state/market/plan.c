@@ -141,7 +141,7 @@ void plan_release(struct execution *x, struct job *job, const struct plan_failur
         member_load(x, job, rank, &member);
         lease_load(x, &member.lease_id, &lease);
         const bool culprit = failure->culprits != 0 && lease.state == failure->culprits;
-        if (culprit) {
+        if (culprit && failure->culprit_end == LEASE_REJECTED) {
             exclude_offer(&job->request, &member.offer_id);
         }
         lease_end(x, &member.lease_id, culprit ? failure->culprit_end : (uint8_t)LEASE_RELEASED,
@@ -156,6 +156,9 @@ void plan_release(struct execution *x, struct job *job, const struct plan_failur
 void plan_fail(struct execution *x, struct job *job, const struct plan_failure *failure)
 {
     plan_release(x, job, failure);
+    if (!failure->counts) {
+        job->request.attempts--; /* its deadline bounds these */
+    }
     if (job->request.attempts >= x->params.planner_attempts_max) {
         job_finish(x, job, RESULT_FAILED_NO_RESOURCES, CODE_W_ATTEMPTS);
         return;

@@ -39,23 +39,51 @@ static uint32_t validator_count(const struct execution *x)
     return wire_read_list(&reader, VALIDATOR_COUNT_MAX);
 }
 
-/* E1: p * (1 - m/n) * (R + b*B) > c with m = f, multiplied out: every factor is exact. */
-enum code bond_judge(const struct execution *x, const struct bond_rule *rule)
+/* ceil(macs x price / 10^12): work is never free because it is small. */
+MUST_USE static bool cost_of(uint64_t macs, uint64_t price_per_tmac, uint64_t *out)
 {
-    uint64_t cost = 0;
+    __extension__ typedef unsigned __int128 wide;
+    const wide cost = ((wide)macs * price_per_tmac + (TERA - 1)) / TERA;
+    if (cost > UINT64_MAX) {
+        return false;
+    }
+    *out = (uint64_t)cost;
+    return true;
+}
+
+enum code bond_load(const struct execution *x, const struct job_terms *terms, struct bond_rule *out)
+{
+    struct program program;
+    const struct key key = key_object(KEY_PROGRAM, &terms->program_root);
+    if (!buffer_read(x->buffer, &key, &record_program, &program)) {
+        return CODE_E_NOT_FOUND;
+    }
+    uint64_t macs = 0;
     uint64_t least = 0;
-    if (!checked_muldiv(rule->macs, x->params.reference_price_per_tmac, TERA, &cost) ||
-        !checked_muldiv(rule->macs, x->params.bond_floor_per_tmac, TERA, &least)) {
+    *out = (struct bond_rule){
+        .bond = terms->bond_per_segment,
+        .p_ppm = job_audit_p(x, terms),
+        .burnt_ppm = x->params.bond_burnt_ppm,
+        .validators = validator_count(x),
+    };
+    out->honest = out->validators - validator_faulty_max(out->validators);
+    if (!checked_mul(program.macs, terms->local_steps, &macs) ||
+        !cost_of(macs, x->params.reference_price_per_tmac, &out->cost) ||
+        !cost_of(macs, x->params.bond_floor_per_tmac, &least)) {
         return CODE_E_OVERFLOW;
     }
-    const uint32_t n = validator_count(x);
-    const uint32_t honest = n - validator_faulty_max(n);
+    out->covers_floor = out->bond >= least;
+    return CODE_OK;
+}
+
+/* E1: p * (1 - m/n) * (R + b*B) > c with m = f, multiplied out: every factor is exact. */
+bool bond_deters(const struct bond_rule *rule, uint64_t price)
+{
     __extension__ typedef unsigned __int128 wide;
     /* Below 2^20 * 2^7 * (2^62 * 2^20 + 2^20 * 2^62) and 2^64 * 2^7 * 2^40. */
-    const wide loss = (wide)rule->price * PPM_ONE + (wide)x->params.bond_burnt_ppm * rule->bond;
-    const wide gain = (wide)cost * n * TERA;
-    const bool deters = (wide)rule->p_ppm * honest * loss > gain;
-    return deters && rule->bond >= least ? CODE_OK : CODE_E_BOND;
+    const wide loss = (wide)price * PPM_ONE + (wide)rule->burnt_ppm * rule->bond;
+    const wide gain = (wide)rule->cost * rule->validators * TERA;
+    return (wide)rule->p_ppm * rule->honest * loss > gain && rule->covers_floor;
 }
 
 /* Fields that this version does not act on. */
@@ -126,21 +154,16 @@ static enum code judge_terms(const struct execution *x, const struct job_terms *
 
 static enum code judge_bond(const struct execution *x, const struct job_terms *terms)
 {
-    struct program program;
-    const struct key key = key_object(KEY_PROGRAM, &terms->program_root);
-    if (!buffer_read(x->buffer, &key, &record_program, &program)) {
-        return CODE_E_NOT_FOUND;
-    }
-    struct bond_rule rule = {
-        .price = terms->price_per_segment,
-        .bond = terms->bond_per_segment,
-        .p_ppm = job_audit_p(x, terms),
-    };
+    struct bond_rule rule;
     uint64_t total = 0;
-    if (!checked_mul(program.macs, terms->local_steps, &rule.macs) || !job_bond(x, terms, &total)) {
+    const enum code code = bond_load(x, terms, &rule);
+    if (code != CODE_OK) {
+        return code;
+    }
+    if (!job_bond(x, terms, &total)) {
         return CODE_E_OVERFLOW;
     }
-    return bond_judge(x, &rule);
+    return bond_deters(&rule, terms->price_per_segment) ? CODE_OK : CODE_E_BOND;
 }
 
 /* P5: a REFEREED job opens data to auditors and to every worker. */
@@ -176,11 +199,11 @@ static enum code judge_request(const struct execution *x, const struct call *cal
     if (body->max_rounds != 0 && body->max_rounds != body->terms.rounds) {
         return CODE_E_RANGE;
     }
-    if (body->deadline_ms > SUPPLY_MAX) {
-        return CODE_E_RANGE;
-    }
     if (body->deadline_ms != 0 && body->deadline_ms <= x->now_ms) {
         return CODE_E_DEADLINE;
+    }
+    if (body->deadline_ms != 0 && body->deadline_ms - x->now_ms > QUEUE_WAIT_MS_MAX) {
+        return CODE_E_RANGE;
     }
     enum code code = judge_terms(x, &body->terms);
     if (code == CODE_OK) {
@@ -204,6 +227,8 @@ static enum code judge_escrow(const struct body_train_request *body)
 static void store_request(struct execution *x, const struct call *call, const struct hash *id)
 {
     const struct body_train_request *body = call->body;
+    const uint64_t deadline =
+        body->deadline_ms != 0 ? body->deadline_ms : x->now_ms + QUEUE_WAIT_MS_MAX;
     struct job job = {
         .id = *id,
         .terms = body->terms,
@@ -216,7 +241,7 @@ static void store_request(struct execution *x, const struct call *call, const st
                 .reason = CODE_W_QUEUE,
                 .priority = body->priority,
                 .submitted_ms = x->now_ms,
-                .deadline_ms = body->deadline_ms,
+                .deadline_ms = deadline,
                 .escrow = body->escrow,
                 .escrow_total = body->escrow,
             },
@@ -235,9 +260,8 @@ static void store_request(struct execution *x, const struct call *call, const st
     job_store(x, &job);
     collection_append(x->buffer, COLLECTION_ACCOUNT_REQUESTS, owner_account(&call->tx->sender), id);
     collection_append(x->buffer, COLLECTION_QUEUE, owner_none(), id);
-    if (body->deadline_ms != 0) {
-        wheel_set(x->buffer, WHEEL_REQUEST, id, clock_deadline(x, body->deadline_ms - x->now_ms));
-    }
+    count_raise(x->buffer, COLLECTION_WAITING, owner_account(&call->tx->sender));
+    wheel_set(x->buffer, WHEEL_REQUEST, id, clock_deadline(x, deadline - x->now_ms));
 }
 
 enum code execute_train_request(struct execution *x, struct call *call)
@@ -256,7 +280,10 @@ enum code execute_train_request(struct execution *x, struct call *call)
     if (job_find(x, &id, &existing)) {
         return CODE_E_DUPLICATE;
     }
-    if (collection_count(x->buffer, COLLECTION_QUEUE, owner_none()) >= x->params.queue_max) {
+    const uint64_t most = x->params.queue_max;
+    const struct bytes owner = owner_account(&call->tx->sender);
+    if (collection_count(x->buffer, COLLECTION_QUEUE, owner_none()) >= most ||
+        collection_count(x->buffer, COLLECTION_WAITING, owner) >= account_share(most)) {
         return CODE_E_LIMIT;
     }
     if (!money_take(x, &call->tx->sender, body->escrow)) {

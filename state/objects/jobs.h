@@ -29,7 +29,7 @@ enum request_result {
 
 struct excluded {
     struct hash offer_id;
-    uint32_t until_attempt; /* not used while attempts is below this */
+    uint32_t until_attempt; /* its provider is not asked while attempts is below this */
 };
 
 /* How many open offers each filter removed when the planner last looked. */
@@ -52,8 +52,8 @@ struct request {
     uint32_t reason; /* enum code, W_ */
     uint16_t priority;
     uint64_t submitted_ms;
-    uint64_t deadline_ms;  /* 0: none; to be started by */
-    uint32_t attempts;     /* plans tried */
+    uint64_t deadline_ms;  /* to be started by, else it ends */
+    uint32_t attempts;     /* plans tried, without those that a provider spoilt */
     uint64_t tried_inputs; /* planner.inputs when it last found no plan (X5) */
     uint32_t filtered[FILTER_COUNT];
     uint32_t excluded_count;

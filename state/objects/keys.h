@@ -62,6 +62,11 @@ enum collection {
     COLLECTION_WORKER_LEASES = 32,   /* owner = worker's address: leases not yet ended */
     COLLECTION_PROVIDER_LIVE = 33,   /* owner = provider's address: leases not yet ended */
     COLLECTION_JOB_WORKERS = 34,     /* owner = job: only positions: worker -> rank */
+    COLLECTION_WORKER_NODES = 35,    /* owner = provider: only positions: worker -> index of its
+                                        node in COLLECTION_ACCOUNT_NODES */
+    COLLECTION_LIVE_OFFERS = 36,     /* owner = provider: only the count, of offers not closed */
+    COLLECTION_WAITING = 37,         /* owner = consumer: only the count, of requests that have
+                                        neither started nor ended */
 };
 
 enum { KEY_SIZE_MAX = 2 + 32 + 32 }; /* the longest of the layouts above */

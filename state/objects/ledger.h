@@ -46,9 +46,9 @@ struct params {
     uint64_t certification_window_ms; /* after the result */
     /* Planner (X5). */
     uint64_t planner_interval_ms;
-    uint64_t planner_steps_max;    /* basic steps of one run */
+    uint64_t planner_steps_max;    /* reads and loop turns of one run */
     uint64_t planner_requests_max; /* requests looked at in one run */
-    uint64_t planner_attempts_max; /* plans tried for one request */
+    uint64_t planner_attempts_max; /* plans in which nobody got ready, for one request */
     uint64_t offers_max;           /* open at once */
     uint64_t queue_max;            /* requests waiting */
     uint64_t nodes_max;
@@ -56,17 +56,17 @@ struct params {
     uint64_t rounds_max;  /* of one job */
     uint64_t round_ms_max;
     uint64_t expiries_max; /* deadlines handled in one block */
-    /* Economics (E1, E2); audits are parameters already, acted on later. */
+    /* Economics (E1, E2).  Reserved, not acted on yet: audit_k and all that follows. */
     uint64_t reference_price_per_tmac; /* credits for 10^12 multiply-adds */
     uint64_t bond_floor_per_tmac;
-    uint64_t bond_burnt_ppm; /* b of E1 */
-    uint64_t audit_p_ppm;
-    uint64_t audit_k;
-    uint64_t audit_window_ms;
-    uint64_t challenge_bond_ppm;
-    uint64_t challenge_clock_ms;
-    uint64_t auditor_pay_ppm;
-    uint64_t take_rate_ppm; /* 0: not acted on */
+    uint64_t bond_burnt_ppm;     /* b of E1 */
+    uint64_t audit_p_ppm;        /* p of E1; audits themselves are not on the chain yet */
+    uint64_t audit_k;            /* reserved: not acted on yet */
+    uint64_t audit_window_ms;    /* reserved: not acted on yet */
+    uint64_t challenge_bond_ppm; /* reserved: not acted on yet */
+    uint64_t challenge_clock_ms; /* reserved: not acted on yet */
+    uint64_t auditor_pay_ppm;    /* reserved: not acted on yet */
+    uint64_t take_rate_ppm;      /* reserved: must be 0 */
 };
 
 /* What is wrong with them: "params: ..." naming the field and what it may be; NULL when a

@@ -5,7 +5,9 @@
 
 /* PROGRAM_PART: programs are uploaded in parts and checked when complete (14.5).  Uploads are
  * kept by (owner, root), so that nobody can block another's; a wrong part is replaced by
- * sending it again. */
+ * sending it again.  A check costs all validators milliseconds: a block checks only so many
+ * bytes, and a program that was refused is dropped, so that the next check must be paid for
+ * with a whole upload again. */
 
 enum { PART_COUNT_MAX = PROGRAM_SIZE_MAX / PROGRAM_PART_SIZE_MAX };
 STATIC_ASSERT(PART_COUNT_MAX == 8 * sizeof(((struct program *)0)->parts_held),
@@ -41,7 +43,7 @@ static enum code check_program(struct execution *x, const struct hash *root,
     }
     const struct bytes bytes = bytes_of(x->program, used);
     const size_t arena = vm_program_arena_size(bytes);
-    if (arena == 0 || arena > PROGRAM_ARENA_SIZE / 2) {
+    if (arena == 0 || arena > PROGRAM_ARENA_SIZE) {
         return CODE_E_PROGRAM;
     }
     struct vm_program parsed;
@@ -50,16 +52,15 @@ static enum code check_program(struct execution *x, const struct hash *root,
     if (vm_program_parse(bytes, x->program_arena, &parsed, &where) != VM_OK) {
         return CODE_E_PROGRAM;
     }
-    uint8_t *written = (uint8_t *)x->program_arena + PROGRAM_ARENA_SIZE / 2;
-    if (parsed.tensor_count > PROGRAM_ARENA_SIZE / 2 ||
-        vm_program_check(&parsed, written, &cost, &where) != VM_OK) {
-        return CODE_E_PROGRAM;
+    if (parsed.const_count != 0) {
+        return CODE_E_CONSTS;
     }
     struct hash computed;
     vm_program_root(&parsed, crypto_hash_port(), &computed);
     if (!hash_equal(&computed, root)) {
         return CODE_E_PROGRAM;
     }
+    vm_program_cost(&parsed, &cost);
     program->op_count = parsed.op_count;
     program->tensor_count = parsed.tensor_count;
     program->macs = cost.macs;
@@ -69,8 +70,14 @@ static enum code check_program(struct execution *x, const struct hash *root,
 
 static enum code complete(struct execution *x, const struct hash *root, struct program *program)
 {
+    if (program->size > x->budget.program_size) {
+        return CODE_E_BLOCK_FULL;
+    }
+    x->budget.program_size -= program->size; /* spent whatever comes out */
     const enum code code = check_program(x, root, program);
     if (code != CODE_OK) {
+        x->refused =
+            (struct refused_upload){.pending = true, .owner = program->owner, .root = *root};
         return code;
     }
     const struct key upload = key_upload(&program->owner, root);
@@ -80,6 +87,24 @@ static enum code complete(struct execution *x, const struct hash *root, struct p
     collection_append(x->buffer, COLLECTION_ACCOUNT_PROGRAMS, owner_account(&program->owner), root);
     ledger_event(x, EVENT_PROGRAM_CHECKED, root, program->op_count, program->macs);
     return CODE_OK;
+}
+
+void program_drop_refused(struct execution *x)
+{
+    const struct refused_upload refused = x->refused;
+    struct program program;
+    const struct key upload = key_upload(&refused.owner, &refused.root);
+    x->refused.pending = false;
+    if (!refused.pending || !buffer_read(x->buffer, &upload, &record_program, &program)) {
+        return; /* of a single part, nothing was kept */
+    }
+    for (uint32_t i = 0; i < program.part_count; i++) {
+        const struct key part = key_part(&refused.owner, &refused.root, i);
+        if (bitmap_get(program.parts_held, i)) {
+            buffer_remove(x->buffer, &part);
+        }
+    }
+    buffer_remove(x->buffer, &upload);
 }
 
 enum code execute_program_part(struct execution *x, struct call *call)

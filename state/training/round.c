@@ -115,7 +115,7 @@ void rounds_draw(struct execution *x)
 {
     /* From the last: one that leaves is replaced by one already seen. */
     for (uint32_t i = collection_count(x->buffer, COLLECTION_DRAWS, owner_none()); i > 0; i--) {
-        if (!buffer_has_room(x->buffer, 0) || x->log->count > STATE_EVENT_COUNT_MAX / 16) {
+        if (!buffer_has_room(x->buffer, 0) || !events_have_room(x->log)) {
             return; /* the rest in the next block, with that block's beacon */
         }
         const struct hash id = collection_get(x->buffer, COLLECTION_DRAWS, owner_none(), i - 1);

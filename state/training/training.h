@@ -13,6 +13,8 @@
  * opens as soon as one is closed; pay and certification follow when its window has passed. */
 
 enum code execute_program_part(struct execution *x, struct call *call);
+/* Drops the upload whose program was refused in the transaction that has just been undone. */
+void program_drop_refused(struct execution *x);
 enum code execute_gradient_commitment(struct execution *x, struct call *call);
 enum code execute_proof_of_training(struct execution *x, struct call *call);
 enum code execute_round_result(struct execution *x, struct call *call);

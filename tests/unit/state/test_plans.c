@@ -34,9 +34,9 @@ static void run_due(struct test_chain *chain)
     chain_run_until(chain, due.time_ms);
 }
 
-static void nothing_is_locked_or_leased(const struct test_chain *chain)
+static void nothing_is_locked_or_leased(const struct test_chain *chain, uint32_t offers)
 {
-    assert_int_equal(open_offers(chain), JOB_WORKERS);
+    assert_int_equal(open_offers(chain), offers);
     for (uint32_t i = 0; i < JOB_WORKERS; i++) {
         assert_int_equal(chain_account_of(chain, CHAIN_PROVIDER + i).locked, 0);
         assert_int_equal(chain_account_of(chain, CHAIN_PROVIDER + i).available, CHAIN_CREDITS);
@@ -100,8 +100,9 @@ static void the_request_knows_why_it_waits(void **state)
         assert_int_equal(job_process(chain, &ids).state, PROCESS_NONE);
         assert_int_equal(job_request_of(chain, &ids).reason, cases[i].reason);
         assert_int_equal(open_offers(chain), 2);
-        /* X5: nothing changed, so nothing is due; the next offer wakes the planner. */
-        assert_false(state_next_due(&chain->view).scheduled);
+        /* X5: nothing changed, so only the request's end is due; the next offer wakes the
+         * planner. */
+        assert_true(state_next_due(&chain->view).time_ms > chain->time_ms + QUEUE_WAIT_MS_MAX / 2);
         const uint32_t third = CHAIN_PROVIDER + 2;
         const struct body_node_register node = job_node_body(chain, third);
         assert_int_equal(chain_do(chain, third, TX_NODE_REGISTER, &node), CODE_OK);
@@ -111,6 +112,39 @@ static void the_request_knows_why_it_waits(void **state)
         assert_int_equal(chain_do(chain, third, TX_OFFER_CREATE, &offer), CODE_OK);
         run_due(chain);
         assert_int_equal(job_process(chain, &ids).state, PROCESS_PROPOSED);
+        chain_free(chain);
+    }
+}
+
+/* A run stops between requests when its steps are spent, and goes on an interval later: with
+ * the smallest budget each run looks at one. */
+static void a_run_stops_when_its_steps_are_spent(void **state)
+{
+    (void)state;
+    enum { REQUESTS = 4 };
+    for (int large = 0; large < 2; large++) {
+        struct params params = chain_params();
+        params.planner_steps_max = large ? 50000 : 1;
+        struct test_chain *chain = chain_create(&params);
+        struct job_ids ids;
+        job_upload(chain, &ids);
+        for (uint32_t i = 0; i < REQUESTS; i++) {
+            struct body_train_request body = job_request_body(chain, &ids);
+            body.request_id[4] = (uint8_t)('0' + i);
+            chain_send(chain, CHAIN_CONSUMER, TX_TRAIN_REQUEST, &body);
+        }
+        chain_block(chain, 1);
+        uint32_t runs = 0;
+        while (state_next_due(&chain->view).time_ms < chain->time_ms + QUEUE_WAIT_MS_MAX / 2) {
+            run_due(chain);
+            runs++;
+        }
+        assert_int_equal(runs, large ? 1 : REQUESTS);
+        for (uint32_t i = 0; i < REQUESTS; i++) {
+            ids.job = chain_item(chain, COLLECTION_ACCOUNT_REQUESTS,
+                                 chain_owner(chain, CHAIN_CONSUMER), i);
+            assert_int_equal(job_request_of(chain, &ids).reason, CODE_W_NO_DEVICES);
+        }
         chain_free(chain);
     }
 }
@@ -211,8 +245,18 @@ static void a_plan_that_is_not_accepted_is_tried_again_without_the_silent(void *
     /* The planner ran again in the same second. */
     assert_int_equal(job_process(chain, &ids).state, PROCESS_PROPOSED);
     assert_int_equal(job_process(chain, &ids).plan_version, 2);
-    assert_int_equal(job_process(chain, &ids).member_count, 2); /* the silent one is excluded */
-    assert_int_equal(job_request_of(chain, &ids).attempts, 2);
+    assert_int_equal(job_process(chain, &ids).member_count, 2); /* the silent one's is closed */
+    assert_int_equal(job_request_of(chain, &ids).attempts, 1);  /* that was not its doing */
+    struct offer offer;
+    key = key_object(KEY_OFFER, &ids.offer[2]);
+    chain_read(chain, &key, &record_offer, &offer);
+    assert_int_equal(offer.state, OFFER_CLOSED);
+    struct node node;
+    key = key_object(KEY_NODE, &ids.node[2]);
+    chain_read(chain, &key, &record_node, &node);
+    assert_int_equal(node.offered[CAPACITY_GFLOPS], 0);
+    const struct body_offer_create again = job_offer_body(&ids.node[2]);
+    assert_int_equal(chain_do(chain, CHAIN_PROVIDER + 2, TX_OFFER_CREATE, &again), CODE_OK);
     chain_free(chain);
 }
 
@@ -250,30 +294,96 @@ static void a_rejected_plan_frees_everything(void **state)
     const struct key key = key_object(KEY_LEASE, &rejected);
     chain_read(chain, &key, &record_lease, &lease);
     assert_int_equal(lease.state, LEASE_REJECTED);
-    nothing_is_locked_or_leased(chain);
+    nothing_is_locked_or_leased(chain, JOB_WORKERS);
     assert_int_equal(job_request_of(chain, &ids).reason, CODE_W_REJECTED);
+    assert_int_equal(job_request_of(chain, &ids).attempts, 0);
     chain_free(chain);
 }
 
-static void after_its_attempts_the_request_ends_with_a_refund(void **state)
+/* Whoever refuses is not asked again by this request, whatever else it offers. */
+static void a_provider_that_rejects_is_left_alone(void **state)
+{
+    (void)state;
+    const struct params params = chain_params();
+    struct job_ids ids;
+    struct test_chain *chain = prepare(&params, &ids);
+    struct body_offer_create more = job_offer_body(&ids.node[0]);
+    more.capacity[CAPACITY_GFLOPS] = 47; /* the node's rest */
+    assert_int_equal(chain_do(chain, CHAIN_PROVIDER, TX_OFFER_CREATE, &more), CODE_OK);
+    struct body_train_request body = job_request_body(chain, &ids);
+    body.terms.workers_min = 1;
+    body.terms.workers_max = 1;
+    assert_int_equal(chain_do(chain, CHAIN_CONSUMER, TX_TRAIN_REQUEST, &body), CODE_OK);
+    ids.job = chain_item(chain, COLLECTION_ACCOUNT_REQUESTS, chain_owner(chain, CHAIN_CONSUMER), 0);
+    job_plan(chain, &ids);
+    for (uint32_t i = 0; i < JOB_WORKERS; i++) {
+        assert_int_equal(job_account(chain, &ids, 0), CHAIN_PROVIDER + i);
+        const struct body_lease_reject reject = {.lease_id = job_lease(chain, &ids, 0),
+                                                 .plan_hash = job_process(chain, &ids).plan_hash};
+        assert_int_equal(chain_do(chain, CHAIN_PROVIDER + i, TX_LEASE_REJECT, &reject), CODE_OK);
+        run_due(chain);
+    }
+    assert_int_equal(job_process(chain, &ids).state, PROCESS_NONE);
+    assert_int_equal(job_request_of(chain, &ids).reason, CODE_W_EXCLUDED);
+    assert_int_equal(job_request_of(chain, &ids).filtered[FILTER_EXCLUDED], JOB_WORKERS + 1);
+    assert_int_equal(job_request_of(chain, &ids).attempts, 0);
+    chain_free(chain);
+}
+
+/* Fast and free, but nobody there: such offers close one after the other, and the request
+ * outlives them. */
+static void silent_offers_close_and_do_not_end_the_request(void **state)
 {
     (void)state;
     const struct params params = chain_params();
     struct job_ids ids;
     struct test_chain *chain = prepare(&params, &ids);
     struct body_train_request body = job_request_body(chain, &ids);
-    body.terms.workers_min = 1; /* one offer is left for every attempt */
+    body.terms.workers_min = 1;
     body.terms.workers_max = 1;
     assert_int_equal(chain_do(chain, CHAIN_CONSUMER, TX_TRAIN_REQUEST, &body), CODE_OK);
     ids.job = chain_item(chain, COLLECTION_ACCOUNT_REQUESTS, chain_owner(chain, CHAIN_CONSUMER), 0);
     chain_run_until(chain, chain->time_ms + 100000); /* nobody ever answers */
+    assert_int_equal(job_process(chain, &ids).plan_version, JOB_WORKERS);
+    assert_int_equal(job_request_of(chain, &ids).state, REQUEST_NOT_STARTED);
+    nothing_is_locked_or_leased(chain, 0);
+    const struct body_offer_create honest = job_offer_body(&ids.node[1]);
+    assert_int_equal(chain_do(chain, CHAIN_PROVIDER + 1, TX_OFFER_CREATE, &honest), CODE_OK);
+    run_due(chain);
+    assert_int_equal(job_process(chain, &ids).state, PROCESS_PROPOSED);
+    chain_run_until(chain, chain->time_ms + QUEUE_WAIT_MS_MAX + 1000);
+    const struct request request = job_request_of(chain, &ids);
+    assert_int_equal(request.state, REQUEST_FINISHED);
+    assert_int_equal(request.result, RESULT_FAILED_DEADLINE);
+    assert_int_equal(chain_account_of(chain, CHAIN_CONSUMER).available, CHAIN_CREDITS);
+    assert_false(state_next_due(&chain->view).scheduled);
+    chain_free(chain);
+}
+
+/* Everybody accepts and nobody gets ready: the consumer serves nothing.  That costs no
+ * provider its offer, and the request its attempts. */
+static void after_its_attempts_the_request_ends_with_a_refund(void **state)
+{
+    (void)state;
+    const struct params params = chain_params();
+    struct job_ids ids;
+    struct test_chain *chain = prepare(&params, &ids);
+    job_request(chain, &ids);
+    for (uint32_t attempt = 1; attempt <= params.planner_attempts_max; attempt++) {
+        if (attempt == 1) {
+            job_plan(chain, &ids);
+        }
+        assert_int_equal(job_process(chain, &ids).plan_version, attempt);
+        job_accept_all(chain, &ids);
+        run_due(chain); /* the ready window; the planner runs in the same second */
+    }
     const struct request request = job_request_of(chain, &ids);
     assert_int_equal(request.state, REQUEST_FINISHED);
     assert_int_equal(request.result, RESULT_FAILED_NO_RESOURCES);
     assert_int_equal(request.reason, CODE_W_ATTEMPTS);
-    assert_int_equal(request.attempts, 3);
+    assert_int_equal(request.attempts, params.planner_attempts_max);
     assert_int_equal(chain_account_of(chain, CHAIN_CONSUMER).available, CHAIN_CREDITS);
-    nothing_is_locked_or_leased(chain);
+    nothing_is_locked_or_leased(chain, JOB_WORKERS);
     assert_false(state_next_due(&chain->view).scheduled);
     chain_free(chain);
 }
@@ -291,7 +401,8 @@ static void a_worker_that_is_not_ready_frees_the_bonds(void **state)
     assert_int_equal(chain_do(chain, CHAIN_PROVIDER, TX_LEASE_READY, &ready), CODE_OK);
     run_due(chain);
     assert_int_equal(job_process(chain, &ids).reason, CODE_W_READY_TIMEOUT);
-    nothing_is_locked_or_leased(chain);
+    assert_int_equal(job_request_of(chain, &ids).attempts, 0);
+    nothing_is_locked_or_leased(chain, 1); /* those of the other two are closed */
     chain_free(chain);
 }
 
@@ -333,7 +444,7 @@ static void deadlines_and_cancellation_end_a_waiting_request(void **state)
         assert_int_equal(request.state, how < 2 ? REQUEST_FINISHED : REQUEST_CANCELLED);
         assert_int_equal(request.result, how < 2 ? RESULT_FAILED_DEADLINE : RESULT_CANCELLED);
         assert_int_equal(chain_account_of(chain, CHAIN_CONSUMER).available, CHAIN_CREDITS);
-        nothing_is_locked_or_leased(chain);
+        nothing_is_locked_or_leased(chain, JOB_WORKERS);
         assert_false(state_next_due(&chain->view).scheduled);
         chain_free(chain);
     }
@@ -344,11 +455,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_fastest_offers_are_taken_first),
         cmocka_unit_test(the_request_knows_why_it_waits),
+        cmocka_unit_test(a_run_stops_when_its_steps_are_spent),
         cmocka_unit_test(a_worker_sits_once_in_a_plan),
         cmocka_unit_test(elastic_plans_apportion_steps),
         cmocka_unit_test(a_plan_that_is_not_accepted_is_tried_again_without_the_silent),
         cmocka_unit_test(a_transaction_after_the_window_is_late_even_in_the_same_block),
         cmocka_unit_test(a_rejected_plan_frees_everything),
+        cmocka_unit_test(a_provider_that_rejects_is_left_alone),
+        cmocka_unit_test(silent_offers_close_and_do_not_end_the_request),
         cmocka_unit_test(after_its_attempts_the_request_ends_with_a_refund),
         cmocka_unit_test(a_worker_that_is_not_ready_frees_the_bonds),
         cmocka_unit_test(deadlines_and_cancellation_end_a_waiting_request),
