@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
+#include "base/log.h"
 #include "client/worker/task.h"
 
 /* The program from the chain, and everything that has its sizes. */
@@ -293,12 +294,56 @@ static bool prepare_data(struct worker *worker, struct error *error)
            task_journal_write_blob(worker, "data", bytes, error);
 }
 
+/* What the chain holds of the journal's round.  False: it is not the newest; then that one's
+ * parameters and momentum are taken over before anything is trained. */
+static bool known_base(const struct task *task, struct hash *theta, struct hash *momentum)
+{
+    const uint32_t opened = task->process.rounds_opened;
+    if (task->base.round == opened) {
+        *theta = task->process.theta_root;
+        *momentum = task->process.mom_root;
+        return !hash_is_zero(theta);
+    }
+    *theta = task->round.theta_in;
+    *momentum = task->round.mom_in;
+    return task->base.round + 1 == opened;
+}
+
+static bool is_array(const struct task *task, const float *array, const struct hash *root)
+{
+    struct hash has;
+    outer_root(&task->program, array, crypto_hash_port(), &has);
+    return hash_equal(&has, root);
+}
+
+/* Whatever else than the chain's is in the journal is fetched from the others. */
+static bool check_base(struct worker *worker, struct error *error)
+{
+    struct task *task = worker->task;
+    struct record_base *base = &task->base;
+    struct hash theta;
+    struct hash momentum;
+    if (!known_base(task, &theta, &momentum)) {
+        return true;
+    }
+    const bool has_momentum = hash_is_zero(&momentum) || is_array(task, base->momentum, &momentum);
+    if (is_array(task, base->theta, &theta) && has_momentum) {
+        return true;
+    }
+    log_line(LOG_ODD, "worker",
+             "journal: the parameters of round %u are not those of the chain; they are fetched",
+             (unsigned)base->round);
+    return task_fetch(task, &theta, VM_PARAMS, base->theta, error) &&
+           (has_momentum || task_fetch(task, &momentum, VM_PARAMS, base->momentum, error)) &&
+           task_journal_write_base(worker, error);
+}
+
 static bool prepare_state(struct worker *worker, struct error *error)
 {
     struct task *task = worker->task;
     const struct job_terms *terms = &task->terms;
-    if (task_journal_read_base(worker)) {
-        return result_serve(task, error);
+    if (task_journal_read_base(worker) && task->base.round <= task->process.rounds_opened) {
+        return check_base(worker, error) && result_serve(task, error);
     }
     if (!task_fetch(task, &terms->init_params_root, VM_PARAMS, task->base.theta, error) ||
         !task_fetch(task, &terms->init_inner_root, VM_INNER, task->base.inner, error) ||

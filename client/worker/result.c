@@ -230,19 +230,26 @@ bool result_serve(struct task *task, struct error *error)
     return serve_head(task, &theta, &momentum, error);
 }
 
-/* The worker's own state goes on from its segment if that was accepted, else from before:
- * the lease says which. */
-static void take_own_state(struct task *task)
+/* The worker's own state goes on from its segment if that was accepted, else from before. */
+static bool take_own_state(struct worker *worker, struct error *error)
 {
-    struct task_segment *now = &task->now;
-    if (!now->at.done || now->at.round != task->base.round ||
-        !hash_equal(&now->at.end.inner, &task->lease.inner_root) ||
-        !hash_equal(&now->at.end.counters, &task->lease.counters_root)) {
-        return;
+    struct task *task = worker->task;
+    const struct record_segment *at = &task->now.at;
+    struct segment segment;
+    const struct key key = key_segment(&task->job, task->base.round, task->rank);
+    if (!at->done || at->round != task->base.round) {
+        return true;
     }
-    memcpy(task->base.inner, now->at.inner, (size_t)task->shape.inner_size);
-    memcpy(task->base.counters, now->at.counters, (size_t)task->shape.counters_size);
-    memcpy(task->base.ef, now->at.ef, task->shape.elements * sizeof(float));
+    if (!light_read(worker->light, &key, &record_segment, &segment, error)) {
+        return error->code == EXIT_CODE_NOT_FOUND;
+    }
+    const bool accepted = segment.state == SEGMENT_ACCEPTED || segment.state == SEGMENT_PAID;
+    if (accepted && hash_equal(&at->delta_root, &segment.delta_root)) {
+        memcpy(task->base.inner, at->inner, (size_t)task->shape.inner_size);
+        memcpy(task->base.counters, at->counters, (size_t)task->shape.counters_size);
+        memcpy(task->base.ef, at->ef, task->shape.elements * sizeof(float));
+    }
+    return true;
 }
 
 static void take_next(struct task *task)
@@ -275,10 +282,9 @@ bool result_adopt(struct worker *worker, struct error *error)
     const bool closed = round->phase == ROUND_CLOSED || round->phase == ROUND_CERTIFIED;
     const struct hash theta = closed ? round->theta_out : round->theta_in;
     const struct hash momentum = closed ? round->mom_out : round->mom_in;
-    if (!take_head(task, &theta, &momentum, error)) {
+    if (!take_head(task, &theta, &momentum, error) || !take_own_state(worker, error)) {
         return false;
     }
-    take_own_state(task);
     task->has_next = false;
     task->base.round = task->round_index + (closed ? 1 : 0);
     return serve_head(task, &theta, &momentum, error) && task_journal_write_base(worker, error);

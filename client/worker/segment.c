@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/log.h"
 #include "client/worker/task.h"
 
@@ -62,14 +63,78 @@ static void segment_clear(struct task *task)
     task->now.unable = false;
 }
 
-static void segment_begin(struct worker *worker)
+/* The arrays of the segment at hand are what the roots beside them say; they are in the run
+ * afterwards. */
+static bool segment_is_whole(struct task *task)
+{
+    const struct record_segment *at = &task->now.at;
+    const uint32_t stride = task->terms.local_steps / task->terms.checkpoints;
+    struct hash root;
+    struct vm_state_roots end;
+    if (at->step > own_steps(task) || at->done != (at->step == own_steps(task)) ||
+        at->step % stride != 0 || at->root_count != at->step / stride + 1) {
+        return false;
+    }
+    state_load(task, at->theta, at->inner, at->counters);
+    model_run_root(task->run, first_step(task) + at->step, &root);
+    if (!hash_equal(&root, &at->roots[at->root_count - 1]) || !at->done) {
+        return hash_equal(&root, &at->roots[at->root_count - 1]);
+    }
+    model_run_roots(task->run, &end);
+    const struct bytes delta = bytes_of(at->delta, (size_t)task->shape.delta_size);
+    return hash_equal(&end.params, &at->end.params) && hash_equal(&end.inner, &at->end.inner) &&
+           hash_equal(&end.counters, &at->end.counters) &&
+           outer_delta_root(&task->program, delta, crypto_hash_port(), &root) &&
+           hash_equal(&root, &at->delta_root);
+}
+
+/* From the journal, into the run as well. */
+static bool segment_read(struct worker *worker)
+{
+    struct task *task = worker->task;
+    if (!task_journal_read_segment(worker)) {
+        return false;
+    }
+    if (segment_is_whole(task)) {
+        return true;
+    }
+    log_line(LOG_ODD, "worker",
+             "journal: the segment of round %u is not the state whose root stands beside it; its "
+             "work is done again",
+             (unsigned)task->now.at.round);
+    return false;
+}
+
+/* Nobody else has this worker's own state, and on another one than the chain holds nothing can
+ * be proven. */
+static bool spoil(struct worker *worker, struct error *error)
+{
+    const struct task *task = worker->task;
+    struct vm_state_roots has;
+    char id[17];
+    hex_encode(task->lease_id.bytes, 8, id);
+    model_run_roots(task->run, &has);
+    const char *what = "counters";
+    if (!hash_equal(&has.params, &task->round.theta_in)) {
+        what = "parameters";
+    } else if (!hash_equal(&has.inner, &task->lease.inner_root)) {
+        what = "optimiser state";
+    }
+    worker->spoilt = true;
+    return error_set(
+        error, EXIT_CODE_VERIFY,
+        "worker: %.120s/%s: its %s at the start of round %u have not the root that the "
+        "chain holds; bring this folder back, or start again once the lease has ended",
+        worker->config->journal, id, what, (unsigned)task->round_index);
+}
+
+static bool segment_begin(struct worker *worker, struct error *error)
 {
     struct task *task = worker->task;
     struct task_segment *now = &task->now;
-    if (task_journal_read_segment(worker) && now->at.round == task->round_index) {
+    if (segment_read(worker) && now->at.round == task->round_index && start_is_right(task)) {
         log_line(LOG_INFO, "worker", "round %u goes on from step %u of the journal",
                  (unsigned)now->at.round, (unsigned)now->at.step);
-        state_load(task, now->at.theta, now->at.inner, now->at.counters);
         now->unable = false;
     } else {
         segment_clear(task);
@@ -80,9 +145,7 @@ static void segment_begin(struct worker *worker)
     now->begun = true;
     now->key = id_batch_key(&task->job, now->at.round, &task->members[task->rank].record.worker_key,
                             &task->round.beacon);
-    if (!start_is_right(task)) {
-        segment_unable(task, "the state at hand is not the one the chain starts from");
-    }
+    return start_is_right(task) || spoil(worker, error);
 }
 
 /* After a restart: a finished segment of this round is ready to be committed to, proven and
@@ -91,7 +154,7 @@ bool segment_restore(struct worker *worker, struct error *error)
 {
     struct task *task = worker->task;
     struct task_segment *now = &task->now;
-    if (!task_journal_read_segment(worker) || !now->at.done || now->at.round != task->base.round) {
+    if (!segment_read(worker) || !now->at.done || now->at.round != task->base.round) {
         segment_clear(task);
         return true;
     }
@@ -128,7 +191,9 @@ bool segment_step(struct worker *worker, struct error *error)
     struct task_segment *now = &task->now;
     const uint32_t stride = task->terms.local_steps / task->terms.checkpoints;
     if (!now->begun || now->at.round != task->round_index) {
-        segment_begin(worker);
+        if (!segment_begin(worker, error)) {
+            return false;
+        }
     }
     if (now->at.done || now->unable) {
         return true;

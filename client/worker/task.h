@@ -100,6 +100,7 @@ struct worker {
     uint64_t retry_ms; /* monotonic: nothing is sent again before */
     uint32_t leases;
     float pace_ms; /* of one step */
+    bool spoilt;   /* the journal is not what the chain holds: no attempt will end better */
     bool training;
 };
 

@@ -185,7 +185,7 @@ static bool loop(struct worker *worker, struct error *error)
         if (turn(worker, &view, &ended, error)) {
             continue;
         }
-        if (!is_passing(error->code)) {
+        if (worker->spoilt || !is_passing(error->code)) {
             return false;
         }
         log_line(LOG_INFO, "worker", "%s; trying again", error->detail);

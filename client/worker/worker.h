@@ -54,7 +54,8 @@ struct worker_config {
     void *context;
 };
 
-/* Runs until stopped.  False: what made it end. */
+/* Runs until stopped.  False: what made it end; EXIT_CODE_VERIFY when the journal's state of a
+ * running lease is not the one whose root the chain holds. */
 MUST_USE bool worker_run(const struct worker_config *config, struct error *error);
 
 /* RAM of this machine. */

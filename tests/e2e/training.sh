@@ -1,10 +1,11 @@
 #!/bin/sh
-# training.sh GRADUS: the main job in small. Three workers train two rounds; a validator and a
+# training.sh GRADUS FORGE: the main job in small. Three workers train two rounds; a validator and a
 # worker are killed with SIGKILL on the way and started again; the checkpoint is certified,
 # everybody is paid the same, the history passes an audit that agrees on the last root.
-# A worker goes on in round 2 from a falsified state: the chain takes it, the training audit
-# names the step.
+# A worker that lies goes on in round 2 from a forged state: the chain takes it, the training
+# audit names the step.
 GRADUS=$1
+FORGE=$2
 . "$(dirname "$0")/lib.sh"
 net=$E2E_DIR/net
 text=$E2E_DIR/text
@@ -12,7 +13,7 @@ awk 'BEGIN { for (i = 0; i < 4000; i++) printf "%d plus %d is %d.\n", i % 10, i 
 
 worker() {
     "$GRADUS" worker run --net "$net" --key "$net/accounts/provider-$1.key" --record \
-        --journal "$net/worker-$1" --listen "127.0.0.1:$((E2E_PORT + 10 + $1))" \
+        --journal "$net/worker-$1" --listen "127.0.0.1:$((E2E_PORT + 10 + $1))" ${2:+--price "$2"} \
         >>"$E2E_DIR/worker-$1.log" 2>&1 &
     echo $! >"$E2E_DIR/worker-$1.pid"
 }
@@ -27,8 +28,9 @@ E2E_AT_EXIT=stop_workers
 for i in 1 2 3; do
     worker $i
 done
+spec="char-gpt layers=1 width=32 heads=2 context=32 batch=8"
 "$GRADUS" job run "$text" --net "$net" --key "$net/accounts/consumer.key" --name small \
-    --spec "char-gpt layers=1 width=32 heads=2 context=32 batch=8" --rounds 2 --steps 240 \
+    --spec "$spec" --rounds 2 --steps 240 \
     --out "$E2E_DIR/model.safetensors" --plot "$E2E_DIR/loss.svg" --output json \
     >"$E2E_DIR/job.out" 2>"$E2E_DIR/job.err" &
 job=$!
@@ -38,15 +40,15 @@ wait_for 120 started
 kill -9 "$(cat "$net/validator-1/pid")"
 kill -9 "$(cat "$E2E_DIR/worker-2.pid")"
 worker 2
-# Kill a worker within round 2, then one bit of its parameters changes under a right digest.
+# Kill a worker within round 2 ...
 liar=$(python3 - "$net" "$E2E_DIR" <<'PY'
-import glob, hashlib, os, signal, sys, time
+import glob, os, signal, sys, time
 def segment(worker):
     for path in glob.glob("%s/worker-%d/*/segment" % (sys.argv[1], worker)):
         data = open(path, "rb").read()
         at = 5 if data[4] < 0x80 else 6
         if data[:4] == b"\xdc\x00\x10\x01" and data[at] == 0:  # of round 2, not done
-            return path, data
+            return path
     return None
 deadline = time.monotonic() + 120
 caught = []
@@ -57,14 +59,12 @@ while not caught:
 with open("%s/worker-%d.pid" % (sys.argv[2], caught[0])) as pid:
     os.kill(int(pid.read()), signal.SIGKILL)
 time.sleep(0.2)
-path, data = segment(caught[0])
-body = bytearray(data[:-32])
-body[len(body) // 6] ^= 1
-with open(path, "wb") as file:
-    file.write(bytes(body) + hashlib.sha256(body).digest())
-print(caught[0])
+print(caught[0], segment(caught[0]))
 PY
 ) || fail "no worker was caught in round 2"
+# ... then one bit of its parameters changes, under a right digest and a right root.
+"$FORGE" "$spec" "$text" "${liar#* }" 240 || fail "the segment cannot be forged"
+liar=${liar%% *}
 "$GRADUS" history export --data-dir "$net/validator-3/data" --genesis "$net/genesis.gradus" \
     --out "$E2E_DIR/history-1"
 worker "$liar"
@@ -99,8 +99,22 @@ records=$net/worker-1,$net/worker-2,$net/worker-3
 training "$E2E_DIR/history-1" "$records" 0
 grep -q "^training: [2-5] segments of job $id re-executed" "$E2E_DIR/audit" || fail "not every segment ran"
 training "$E2E_DIR/history" "$records" 10
-grep -q "^audit: FAIL  training: round 1, worker [0-2], sub-segment [1-3]: a wrong step" \
+grep -q "^audit: FAIL  training: round 1, worker [0-2], sub-segment [0-2]: a wrong step" \
     "$E2E_DIR/audit" || fail "the wrong step is not named"
 training "$E2E_DIR/history" "$E2E_DIR" 12
 grep -q "^training: re-run impossible" "$E2E_DIR/audit" && grep -q "^audit: pass" "$E2E_DIR/audit" ||
     fail "missing records are not what they are"
+
+# Another price: the open offer is withdrawn and made anew, once.
+restart() {
+    kill "$(cat "$E2E_DIR/worker-1.pid")"
+    wait "$(cat "$E2E_DIR/worker-1.pid")" || fail "worker 1 ended with $?"
+    : >"$E2E_DIR/worker-1.log"
+    worker 1 200000000
+    wait_for 60 grep -q "waiting for a lease" "$E2E_DIR/worker-1.log"
+}
+restart
+grep -q "the offer is replaced: price 100000000 becomes 200000000" "$E2E_DIR/worker-1.log" ||
+    fail "the offer still has the old price"
+restart
+! grep -q "the offer" "$E2E_DIR/worker-1.log" || fail "an offer of the same terms was replaced"

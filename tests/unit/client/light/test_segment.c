@@ -181,18 +181,64 @@ static void test_damaged_journal_is_work_done_again(void **state)
     place_close(&place);
 }
 
-/* A start that is not what the chain knows is not trained on. */
+/* Whoever changes the state and the file's digest with it is found out by the root. */
+static void test_changed_state_is_work_done_again(void **state)
+{
+    struct place place;
+    struct error error;
+    char path[128];
+    (void)state;
+    for (uint32_t until = STEPS / PARTS; until <= STEPS; until += STEPS / PARTS) {
+        place_open(&place);
+        train(&place, until);
+        struct task *task = place.worker.task;
+        path_of(&place, "segment", path);
+        task->now.at.theta[3] += 0.5F;
+        assert_true(record_write_segment(path, &task->shape, &task->now.at, &error));
+        killed(&place);
+        train(&place, 1);
+        assert_int_equal(place.worker.task->now.at.step, 1);
+        place_close(&place);
+    }
+}
+
+/* A step count beyond the segment's would be gone on from for ever. */
+static void test_segment_of_other_length(void **state)
+{
+    struct place place;
+    struct error error;
+    char path[128];
+    (void)state;
+    place_open(&place);
+    train(&place, STEPS / PARTS);
+    struct task *task = place.worker.task;
+    path_of(&place, "segment", path);
+    task->now.at.step += STEPS;
+    assert_true(record_write_segment(path, &task->shape, &task->now.at, &error));
+    killed(&place);
+    train(&place, 1);
+    assert_int_equal(place.worker.task->now.at.step, 1);
+    place_close(&place);
+}
+
+/* A start that is not what the chain knows is not trained on, and no attempt would end better. */
 static void test_wrong_start(void **state)
 {
     struct place place;
     struct error error;
     (void)state;
-    place_open(&place);
-    place.worker.task->round.theta_in.bytes[0] ^= 1;
-    assert_true(segment_step(&place.worker, &error));
-    assert_true(place.worker.task->now.unable);
-    assert_int_equal(place.worker.task->now.at.step, 0);
-    place_close(&place);
+    for (int what = 0; what < 3; what++) {
+        place_open(&place);
+        struct task *task = place.worker.task;
+        struct hash *const known[] = {&task->round.theta_in, &task->lease.inner_root,
+                                      &task->lease.counters_root};
+        known[what]->bytes[0] ^= 1;
+        assert_false(segment_step(&place.worker, &error));
+        assert_int_equal(error.code, EXIT_CODE_VERIFY);
+        assert_true(place.worker.spoilt);
+        assert_int_equal(task->now.at.step, 0);
+        place_close(&place);
+    }
 }
 
 static void test_record_is_run_again(void **state)
@@ -247,6 +293,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_killed_anywhere),
         cmocka_unit_test(test_damaged_journal_is_work_done_again),
+        cmocka_unit_test(test_changed_state_is_work_done_again),
+        cmocka_unit_test(test_segment_of_other_length),
         cmocka_unit_test(test_wrong_start),
         cmocka_unit_test(test_record_is_run_again),
     };
