@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """One pass over the tracked files for what no compiler checks: lengths, guards, banned
-names, floats and heap in pure folders, open ends in comments, dead links in docs."""
+names, floats and heap in pure folders, open ends and unknown documents in comments, dead
+links in docs."""
 import pathlib
 import re
 import subprocess
@@ -20,6 +21,7 @@ BANNED = {
 BANNED_IN_TESTS = {"sleep": "a condition with a deadline", "usleep": "a condition with a deadline"}
 FLOAT_ALLOWED = ("vm/", "client/", "tests/", "bench/", "cli/", "tools/")
 STRIP = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'', re.S)
+DOCUMENT = re.compile(r"(?<![\w./-])(?:[\w-]+/)*[\w-]+\.md\b")
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 
@@ -49,6 +51,10 @@ def check_c(name, text):
             yield 0, f"guard must be {guard}"
     if re.search(r"\b(TODO|FIXME|XXX|HACK)\b", text):
         yield 0, "an open end in a comment: do it or file an issue"
+    for number, line in enumerate(text.splitlines(), 1):
+        for document in DOCUMENT.findall(line):
+            if not (document.startswith("docs/") and (ROOT / document).exists()):
+                yield number, f"{document} is no file in docs/"
     banned = dict(BANNED, **(BANNED_IN_TESTS if top == "tests" else {}))
     for number, line in enumerate(strip(text).splitlines(), 1):
         for word, instead in banned.items():

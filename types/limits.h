@@ -23,22 +23,22 @@ enum {
     VIEW_WINDOW = 64,       /* K5: full slots are kept for the last 64 views */
     UNFINAL_BLOCK_MAX = 32, /* K5: non-empty blocks above the last final one */
 
-    /* Blocks and transactions (L1). */
+    /* Blocks and transactions. */
     BLOCK_SIZE_MAX = 4 << 20, /* 4 MiB, header and last_final included */
     BLOCK_TX_MAX = 16384,
-    FRAME_SIZE_MAX = BLOCK_SIZE_MAX + (256 << 10), /* X4: a block plus its certificates */
+    FRAME_SIZE_MAX = BLOCK_SIZE_MAX + (256 << 10), /* a block plus its certificates */
     VOTE_FRAME_SIZE_MAX = 256 << 10,               /* vote lane: STATUS with certificates */
-    TX_SIZE_MAX_DEFAULT = 16 << 10,                /* X4 */
-    TX_SIZE_MAX = 128 << 10,   /* X4: WITNESS; PROGRAM_PART 33 KiB, see tx.def */
-    TX_FORWARD_MAX = 1024,     /* transactions in one TXS message */
-    TX_VALID_MS_MAX = 3600000, /* T3: valid_until_ms <= header time + 1 h */
+    TX_SIZE_MAX_DEFAULT = 16 << 10,                /* unless tx.def says otherwise */
+    TX_SIZE_MAX = 128 << 10,                       /* WITNESS; PROGRAM_PART 33 KiB, see tx.def */
+    TX_FORWARD_MAX = 1024,                         /* transactions in one TXS message */
+    TX_VALID_MS_MAX = 3600000,                     /* valid_until_ms <= header time + 1 h */
 
     /* Network. */
     NET_SESSION_MAX = 2048, /* slots: both lanes of every validator, then the classes */
     NET_PEER_MAX = 1024,    /* kept connected: PLAN_MEMBER_MAX, more than validators */
     NET_HALF_OPEN_MAX = 64, /* the oldest gives way, so silent strangers shut out nobody */
     NET_FULL_MAX = 16,      /* sessions by class; validators are bounded by their set */
-    NET_CLIENT_MAX = 1024,  /* L1: worker and light slots */
+    NET_CLIENT_MAX = 1024,  /* worker and light slots */
     NET_MEMBER_MAX = 256,
     NET_ANON_MAX = 64,
     NET_ADDRESS_MAX = 16,      /* sessions from one IP address, validators not counted */
@@ -51,9 +51,9 @@ enum {
     NET_HELD_MAX = 2 * VALIDATOR_COUNT_MAX, /* sessions that wait for net_flush */
     NET_BATCH_SIZE = 64 << 10,              /* small frames sealed into one stream write */
     NET_HELLO_SIZE_MAX = 512,               /* any handshake message */
-    NET_HANDSHAKE_MS = 5000,                /* N1: connect, TLS and handshake */
-    NET_PING_MS = 5000,                     /* V53 */
-    NET_IDLE_MS = 15000,                    /* V53: three pings missed */
+    NET_HANDSHAKE_MS = 5000,                /* connect, TLS and handshake */
+    NET_PING_MS = 5000,
+    NET_IDLE_MS = 15000, /* three pings missed */
     NET_REDIAL_MIN_MS = 50,
     NET_REDIAL_MAX_MS = 2000, /* kill -9 to next vote stays below 3 s */
 
@@ -68,7 +68,7 @@ enum {
     WIRE_NODES_MAX = 4096, /* per message; blocks count per transaction */
 
     /* State. */
-    STATE_KEY_SIZE_MAX = 1024, /* state.md 2.1 */
+    STATE_KEY_SIZE_MAX = 1024, /* the longest key, of an item, is far below */
     STATE_VALUE_SIZE_MAX = 4 << 20,
     PROOF_DEPTH_MAX = 256,
     STATE_PROOF_SIZE_MAX = 4 + 32 + 256 * 32 + 64, /* SP1, every sibling present */
@@ -82,7 +82,7 @@ enum {
     OFFER_OPEN_MAX = 4096,   /* open at once: the planner sorts them all */
     QUEUE_MAX = 4096,        /* waiting requests: likewise */
     ORG_POLICY_MAX = 32,     /* organisations an offer may name */
-    NODE_DEVICE_MAX = 16,    /* market.md 4.2 */
+    NODE_DEVICE_MAX = 16,    /* a node may name; also replicas of a data set */
     REGION_MAX = 16,         /* regions a data set may name */
     OFFER_EXCLUDED_MAX = 16, /* offers a request remembers as failed */
     ACCOUNT_SHARE = 16, /* an account holds at most a 16th of nodes_max, offers_max, queue_max */
@@ -90,14 +90,14 @@ enum {
     NAME_SIZE_MAX = 64,                       /* org, network and request names, UTF-8 bytes */
     ENDPOINT_SIZE_MAX = 128,                  /* "host:port" */
     PLAN_MEMBER_MAX = 1024,
-    PROGRAM_SIZE_MAX = 1 << 20, /* X4 */
+    PROGRAM_SIZE_MAX = 1 << 20, /* 32 parts; a 4-layer transformer has 44 KB */
     PROGRAM_PART_SIZE_MAX = 32 << 10,
     PROGRAM_OPS_MAX = 8192,                          /* X4 */
     PROGRAM_CHECK_BLOCK_SIZE_MAX = PROGRAM_SIZE_MAX, /* checked in one block: some 10 ms */
     POSSESSION_BLOCK_MAX = 256,    /* signatures in bodies judged in one block: some 20 ms */
-    TENSOR_ELEMENTS_MAX = 1 << 26, /* training.md 3.2 */
-    WITNESS_SIZE_MAX = 112 << 10,  /* X4: leaves, paths and envelope of one micro-step */
-    DELTA_WEIGHT_MAX = 66000,      /* P9: sum of H_i of a round; 127 * 2^40 * it < 2^63 */
+    TENSOR_ELEMENTS_MAX = 1 << 26, /* 256 MiB of f32 */
+    WITNESS_SIZE_MAX = 112 << 10,  /* leaves, paths and envelope of one micro-step */
+    DELTA_WEIGHT_MAX = 66000,      /* sum of H_i of a round; 127 * 2^40 * it < 2^63 */
     SEGMENT_CHECKPOINT_MAX = 256,  /* S */
 };
 

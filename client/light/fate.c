@@ -242,7 +242,7 @@ bool light_look_tx(struct light *light, struct bytes raw, bool *found, struct li
     return fate_init(&fate, raw, error) && fate_look(light, &fate, found, out, error);
 }
 
-/* T3: once a final header is later than valid_until_ms, a sequence number that its state
+/* 4.1.2: once a final header is later than valid_until_ms, a sequence number that its state
  * does not show as used can never be used by this transaction. */
 static bool is_expired(struct light *light, const struct fate *fate, bool *expired,
                        struct error *error)

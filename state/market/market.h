@@ -3,7 +3,7 @@
 
 #include "state/ledger/ledger.h"
 
-/* Offers, data sets, requests, plans and leases (market.md 4.3 - 4.7).
+/* Offers, data sets, requests, plans and leases (docs/protocol-state.md 14.3 - 14.8).
  *
  *      request --planner--> plan PROPOSED --all accept--> AGREED --all ready--> RUNNING
  *         ^                      |                          |
@@ -83,7 +83,7 @@ void job_finish(struct execution *x, struct job *job, enum request_result result
 void request_deadline(struct execution *x, const struct hash *id);
 void job_deadline(struct execution *x, const struct hash *id);
 
-/* E1 for the segments of one job, with everything that does not depend on the price. */
+/* 14.6 for the segments of one job, with everything that does not depend on the price. */
 struct bond_rule {
     uint64_t cost; /* c: of one segment of H steps */
     uint64_t bond; /* B */
@@ -91,7 +91,7 @@ struct bond_rule {
     uint64_t burnt_ppm; /* b */
     uint32_t validators;
     uint32_t honest;
-    bool covers_floor; /* E2 */
+    bool covers_floor; /* 14.6 */
 };
 /* CODE_OK, E_NOT_FOUND (no such program) or E_OVERFLOW. */
 enum code bond_load(const struct execution *x, const struct job_terms *terms,
@@ -102,12 +102,12 @@ bool bond_deters(const struct bond_rule *rule, uint64_t price);
 /* The certification window of this job, at least the genesis one. */
 uint64_t job_window_ms(const struct execution *x, const struct job_terms *terms);
 /* Bond locked at LEASE_ACCEPT: for 1 + ceil(window / round) segments, at most all rounds
- * (P2).  False when it does not fit. */
+ * (14.7).  False when it does not fit. */
 MUST_USE bool job_bond(const struct execution *x, const struct job_terms *terms, uint64_t *out);
-/* p of E1: the job's, at least the genesis one. */
+/* p of 14.6: the job's, at least the genesis one. */
 uint64_t job_audit_p(const struct execution *x, const struct job_terms *terms);
 
-/* X5: in at most one block per planner_interval_ms, only when inputs changed. */
+/* 14.7: in at most one block per planner_interval_ms, only when inputs changed. */
 void planner_run(struct execution *x);
 size_t planner_footprint(void);
 

@@ -4,7 +4,7 @@
 
 #define TERA UINT64_C(1000000000000)
 
-enum { PPM_ONE = 1000000, WEIGHT_SUM_MAX = 66000 /* P9 */ };
+enum { PPM_ONE = 1000000, WEIGHT_SUM_MAX = 66000 /* 14.6 */ };
 
 uint64_t job_window_ms(const struct execution *x, const struct job_terms *terms)
 {
@@ -76,7 +76,7 @@ enum code bond_load(const struct execution *x, const struct job_terms *terms, st
     return CODE_OK;
 }
 
-/* E1: p * (1 - m/n) * (R + b*B) > c with m = f, multiplied out: every factor is exact. */
+/* 14.6: p * (1 - m/n) * (R + b*B) > c with m = f, multiplied out: every factor is exact. */
 bool bond_deters(const struct bond_rule *rule, uint64_t price)
 {
     __extension__ typedef unsigned __int128 wide;
@@ -166,7 +166,7 @@ static enum code judge_bond(const struct execution *x, const struct job_terms *t
     return bond_deters(&rule, terms->price_per_segment) ? CODE_OK : CODE_E_BOND;
 }
 
-/* P5: a REFEREED job opens data to auditors and to every worker. */
+/* 14.6: a REFEREED job opens data to auditors and to every worker. */
 static enum code judge_data(const struct execution *x, const struct body_train_request *body)
 {
     struct data_set data;
@@ -194,7 +194,7 @@ static enum code judge_request(const struct execution *x, const struct call *cal
     }
     if (!request_is_neutral(body) || body->request_id_size == 0 ||
         body->profile != PROFILE_REFEREED || body->max_tp > 1 || body->max_pp > 1) {
-        return CODE_E_RANGE; /* tp = pp = 1: P3 */
+        return CODE_E_RANGE; /* tp = pp = 1: 14.1 */
     }
     if (body->max_rounds != 0 && body->max_rounds != body->terms.rounds) {
         return CODE_E_RANGE;

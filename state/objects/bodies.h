@@ -3,7 +3,7 @@
 
 #include "state/objects/training.h"
 
-/* Bodies of transactions (docs/protocol.md has their tables).  Field names of
+/* Bodies of transactions (docs/protocol-state.md 14 has their tables).  Field names of
  * TRAIN_REQUEST are those of 3GPP TS 28.105 as far as it has them. */
 
 struct body_transfer {

@@ -37,7 +37,7 @@ struct peer_set {
 struct hash id_peer_set(const struct peer_set *peers);
 
 /* H(BATCH_KEY, [job, round, worker_key, beacon_r]): keys the batches of one worker's
- * segment (training.md 3.7). */
+ * segment (docs/protocol-state.md 12.2). */
 struct hash id_batch_key(const struct hash *job, uint32_t round,
                          const struct public_key *worker_key, const struct hash *beacon);
 

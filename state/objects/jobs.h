@@ -54,7 +54,7 @@ struct request {
     uint64_t submitted_ms;
     uint64_t deadline_ms;  /* to be started by, else it ends */
     uint32_t attempts;     /* plans tried, without those that a provider spoilt */
-    uint64_t tried_inputs; /* planner.inputs when it last found no plan (X5) */
+    uint64_t tried_inputs; /* planner.inputs when it last found no plan (14.7) */
     uint32_t filtered[FILTER_COUNT];
     uint32_t excluded_count;
     struct excluded excluded[OFFER_EXCLUDED_MAX];
@@ -98,7 +98,7 @@ struct process {
 };
 
 /* A plan version; plan_hash = H(PLAN, its bytes).  Members are keys of their own under
- * members_root, the tree (PLAN_TREE) over their bytes in rank order (X4). */
+ * members_root, the tree (PLAN_TREE) over their bytes in rank order (12.2). */
 struct plan {
     uint32_t version;
     struct hash job;
@@ -128,7 +128,7 @@ struct member {
     uint32_t org;
     struct address worker;
     struct public_key worker_key;
-    uint32_t steps;  /* H_i: inner steps of a round (P3) */
+    uint32_t steps;  /* H_i: inner steps of a round (14.7) */
     uint32_t weight; /* in the aggregate, and in votes on it: H_i */
     uint64_t segment_price;
     uint64_t bond; /* locked at LEASE_ACCEPT */
@@ -160,7 +160,7 @@ struct lease {
     uint8_t tunnel_key[TUNNEL_KEY_SIZE];
     uint32_t endpoint_size;
     uint8_t endpoint[ENDPOINT_SIZE_MAX];
-    struct hash inner_root; /* P13: the worker's own state after its last accepted round */
+    struct hash inner_root; /* 14.10: the worker's own state after its last accepted round */
     struct hash counters_root;
     uint32_t segments_paid;
     uint32_t segments_missed;

@@ -45,7 +45,7 @@ enum key_global {
     GLOBAL_PURGE = 6,      /* struct purge */
 };
 
-/* X6: what somebody must be able to see completely is a counter and indexed items; n + 1
+/* 11.2: what somebody must be able to see completely is a counter and indexed items; n + 1
  * membership proofs are the whole collection.  `owner` is empty, an address or an id. */
 enum collection {
     COLLECTION_OPEN_OFFERS = 1,    /* no owner: offers the planner may use */

@@ -32,7 +32,7 @@ struct params {
     uint64_t c_max_ms;     /* longest certify */
     uint64_t drift_max_ms; /* header time above a voter's clock */
     uint64_t delta_max_ms; /* longest view time-out */
-    /* Ledger clock and quotas (T1, T2). */
+    /* Ledger clock and quotas (13.1, 13.2). */
     uint64_t outage_grace_ms;  /* a block this much later than due is no outage yet */
     uint64_t deadline_grid_ms; /* deadlines are multiples of this */
     uint64_t quota_window_ms;  /* header time over which a quota counts */
@@ -44,7 +44,7 @@ struct params {
     uint64_t reveal_window_ms;        /* after the commitments closed */
     uint64_t result_window_ms;        /* after the reveals closed */
     uint64_t certification_window_ms; /* after the result */
-    /* Planner (X5). */
+    /* Planner (14.7). */
     uint64_t planner_interval_ms;
     uint64_t planner_steps_max;    /* reads and loop turns of one run */
     uint64_t planner_requests_max; /* requests looked at in one run */
@@ -56,11 +56,11 @@ struct params {
     uint64_t rounds_max;  /* of one job */
     uint64_t round_ms_max;
     uint64_t expiries_max; /* deadlines handled in one block */
-    /* Economics (E1, E2).  Reserved, not acted on yet: audit_k and all that follows. */
+    /* Economics (14.6).  Reserved, not acted on yet: audit_k and all that follows. */
     uint64_t reference_price_per_tmac; /* credits for 10^12 multiply-adds */
     uint64_t bond_floor_per_tmac;
-    uint64_t bond_burnt_ppm;     /* b of E1 */
-    uint64_t audit_p_ppm;        /* p of E1; audits themselves are not on the chain yet */
+    uint64_t bond_burnt_ppm;     /* b of 14.6 */
+    uint64_t audit_p_ppm;        /* p of 14.6; audits themselves are not on the chain yet */
     uint64_t audit_k;            /* reserved: not acted on yet */
     uint64_t audit_window_ms;    /* reserved: not acted on yet */
     uint64_t challenge_bond_ppm; /* reserved: not acted on yet */
@@ -87,7 +87,7 @@ struct clock {
     uint64_t height;
     uint64_t header_ms;
     uint64_t ledger_ms; /* = header_ms - outage_ms */
-    uint64_t outage_ms; /* T1: sum of outages */
+    uint64_t outage_ms; /* 13.1: sum of outages */
     struct hash beacon; /* beacon_h of that block */
 };
 
@@ -95,13 +95,13 @@ struct clock {
 struct totals {
     uint32_t version;
     uint64_t supply;
-    uint64_t sink;  /* burnt credits (P2) */
+    uint64_t sink;  /* burnt credits */
     uint64_t nodes; /* registered */
 };
 
 struct planner {
     uint32_t version;
-    uint64_t inputs;         /* X5: raised whenever queue, offers or bonds changed */
+    uint64_t inputs;         /* 14.7: raised whenever queue, offers or bonds changed */
     uint64_t planned_inputs; /* value at the last run */
     uint64_t last_run_ms;
 };

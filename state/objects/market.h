@@ -3,7 +3,7 @@
 
 #include "state/objects/record.h"
 
-/* Objects of the market (market.md 4.2).  Units are those of market.md 4.1: milli-cores,
+/* Objects of the market (docs/protocol-state.md 12).  Units: milli-cores,
  * MiB, GFLOP/s, kbit/s, parts per million, base units; times are ledger milliseconds. */
 
 enum { CAPACITY_COUNT = 10, PRICE_COUNT = 5 };
@@ -87,7 +87,7 @@ enum purpose {
     PURPOSE_COMMERCIAL = 2,
     PURPOSE_FINETUNE = 4,
     PURPOSE_PRETRAIN = 8,
-    PURPOSE_AUDIT = 16, /* P5: a REFEREED job needs it */
+    PURPOSE_AUDIT = 16, /* 14.6: a REFEREED job needs it */
 };
 enum egress { EGRESS_FREE = 0, EGRESS_DOMAIN_ONLY = 1, EGRESS_NODE_ONLY = 2 };
 enum data_state { DATA_ACTIVE = 1 };

@@ -3,11 +3,11 @@
 
 #include "state/objects/jobs.h"
 
-/* Objects of training (training.md 3.20). */
+/* Objects of training (docs/protocol-state.md 12). */
 
 enum conviction_policy { CONVICTION_ROLLBACK = 0, CONVICTION_CONTINUE = 1 };
 
-/* x_job: JobCreate of training.md 3.14, with the initial state root in its parts (P13). */
+/* x_job of TRAIN_REQUEST (14.6), with the initial state root in its parts (14.10). */
 struct job_terms {
     uint32_t version;
     struct hash program_root;
@@ -36,7 +36,7 @@ struct job_terms {
     uint64_t bond_per_segment;
     uint64_t price_per_segment; /* the most that is paid for one segment of H steps */
     uint8_t conviction;         /* enum conviction_policy */
-    uint8_t elastic;            /* P3: H_i by measured speed, in multiples of H / S */
+    uint8_t elastic;            /* 14.7: H_i by measured speed, in multiples of H / S */
     uint64_t eval_bonus;        /* 0 */
 };
 
@@ -59,7 +59,7 @@ struct program {
 };
 
 enum round_phase {
-    ROUND_WAIT_FINAL = 0,  /* for a block that carries an F for opened_height or later (P11) */
+    ROUND_WAIT_FINAL = 0,  /* for a block that carries an F for opened_height or later (13.4) */
     ROUND_WAIT_BEACON = 1, /* for the beacon of the next block */
     ROUND_COMMIT = 2,
     ROUND_REVEAL = 3,

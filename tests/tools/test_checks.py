@@ -85,6 +85,10 @@ class Tidy(unittest.TestCase):
     def test_open_end(self):
         self.expect("types/a.c", "/* " + "TO" + "DO */\n", "open end")
 
+    def test_document_in_a_comment(self):
+        self.expect("types/a.c", "/* see design.md 3 */\n", "design.md is no file in docs/")
+        self.expect("types/a.c", "/* see docs/gone.md */\n", "docs/gone.md is no file in docs/")
+
     def test_dead_link(self):
         self.expect("docs/a.md", "[x](gone.md)\n", "dead link")
 

@@ -100,7 +100,7 @@ static void the_request_knows_why_it_waits(void **state)
         assert_int_equal(job_process(chain, &ids).state, PROCESS_NONE);
         assert_int_equal(job_request_of(chain, &ids).reason, cases[i].reason);
         assert_int_equal(open_offers(chain), 2);
-        /* X5: nothing changed, so only the request's end is due; the next offer wakes the
+        /* 14.7: nothing changed, so only the request's end is due; the next offer wakes the
          * planner. */
         assert_true(state_next_due(&chain->view).time_ms > chain->time_ms + QUEUE_WAIT_MS_MAX / 2);
         const uint32_t third = CHAIN_PROVIDER + 2;
@@ -172,7 +172,7 @@ static void a_worker_sits_once_in_a_plan(void **state)
     chain_free(chain);
 }
 
-/* P3: H_i follows measured speed in multiples of H / S, and so do pay and weight. */
+/* 14.7: H_i follows measured speed in multiples of H / S, and so do pay and weight. */
 static void elastic_plans_apportion_steps(void **state)
 {
     (void)state;

@@ -338,7 +338,7 @@ static void a_job_that_runs_does_not_wait(void **state)
     chain_free(chain);
 }
 
-/* E1 of work too small to be worth a credit: it costs one. */
+/* 14.6 of work too small to be worth a credit: it costs one. */
 static void small_work_is_not_free(void **state)
 {
     (void)state;
