@@ -17,6 +17,9 @@ echo "== state updates beside RocksDB alone and SHA-256"
 echo "== audit replay beside the signature bound"
 "$build/bench/bench_audit"
 
+echo "== shards of a 4 MiB block beside SHA-256"
+"$build/bench/bench_shard"
+
 echo "== four validators: latency and throughput"
 dir=$(mktemp -d)
 cleanup() {
