@@ -172,6 +172,45 @@ static void a_worker_sits_once_in_a_plan(void **state)
     chain_free(chain);
 }
 
+/* A plan asks of a provider no more bonds together than it has credits for. */
+static void a_provider_bonds_no_more_than_it_has(void **state)
+{
+    (void)state;
+    enum { BONDS = 2 * JOB_ROUNDS * JOB_BOND };
+    static const uint64_t left[] = {BONDS - 1, BONDS};
+    for (size_t i = 0; i < 2; i++) {
+        const struct params params = chain_params();
+        struct test_chain *chain = chain_create(&params);
+        struct job_ids ids;
+        job_upload(chain, &ids);
+        struct body_node_register node = job_node_body(chain, CHAIN_PROVIDER);
+        assert_int_equal(chain_do(chain, CHAIN_PROVIDER, TX_NODE_REGISTER, &node), CODE_OK);
+        /* A second worker of the same organisation, which lends its key. */
+        struct signature signature;
+        node = job_node_body(chain, CHAIN_POOR);
+        const struct hash digest =
+            id_possession(&chain->chain_id, &chain->addresses[CHAIN_PROVIDER], &node.worker_key);
+        crypto_key_sign(chain->keys[CHAIN_POOR], &digest, &signature);
+        node.possession_size = SIGNATURE_SIZE;
+        memcpy(node.possession, signature.bytes, SIGNATURE_SIZE);
+        assert_int_equal(chain_do(chain, CHAIN_PROVIDER, TX_NODE_REGISTER, &node), CODE_OK);
+        for (uint32_t k = 0; k < 2; k++) {
+            const struct hash id =
+                chain_item(chain, COLLECTION_ACCOUNT_NODES, chain_owner(chain, CHAIN_PROVIDER), k);
+            const struct body_offer_create offer = job_offer_body(&id);
+            assert_int_equal(chain_do(chain, CHAIN_PROVIDER, TX_OFFER_CREATE, &offer), CODE_OK);
+        }
+        const struct body_transfer rest = {.to = chain->addresses[CHAIN_STRANGER],
+                                           .amount = CHAIN_CREDITS - left[i]};
+        assert_int_equal(chain_do(chain, CHAIN_PROVIDER, TX_TRANSFER, &rest), CODE_OK);
+        job_request(chain, &ids);
+        run_due(chain);
+        assert_int_equal(job_process(chain, &ids).state, i == 0 ? PROCESS_NONE : PROCESS_PROPOSED);
+        assert_int_equal(job_request_of(chain, &ids).reason, i == 0 ? CODE_W_FUNDS : CODE_OK);
+        chain_free(chain);
+    }
+}
+
 /* 14.7: H_i follows measured speed in multiples of H / S, and so do pay and weight. */
 static void elastic_plans_apportion_steps(void **state)
 {
@@ -457,6 +496,7 @@ int main(void)
         cmocka_unit_test(the_request_knows_why_it_waits),
         cmocka_unit_test(a_run_stops_when_its_steps_are_spent),
         cmocka_unit_test(a_worker_sits_once_in_a_plan),
+        cmocka_unit_test(a_provider_bonds_no_more_than_it_has),
         cmocka_unit_test(elastic_plans_apportion_steps),
         cmocka_unit_test(a_plan_that_is_not_accepted_is_tried_again_without_the_silent),
         cmocka_unit_test(a_transaction_after_the_window_is_late_even_in_the_same_block),
