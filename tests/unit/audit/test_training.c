@@ -36,6 +36,7 @@ struct place {
     struct crypto_key *key;
     struct compiler_model *model;
     const struct vm_program *program;
+    const struct vm_program *posted; /* what the chain holds as the program */
     struct model_run *run;
     struct record_shape shape;
     struct record_base base;
@@ -86,9 +87,9 @@ static void put_record(struct place *place, struct key key, const struct record 
 static void put_program(struct place *place, struct hash *root)
 {
     static uint8_t bytes[1 << 20];
-    const size_t size = vm_program_encode(place->program, bytes, sizeof bytes);
+    const size_t size = vm_program_encode(place->posted, bytes, sizeof bytes);
     assert_true(size > 0);
-    vm_program_root(place->program, crypto_hash_port(), root);
+    vm_program_root(place->posted, crypto_hash_port(), root);
     const struct program record = {
         .version = 1, .size = (uint32_t)size, .part_count = 1, .status = PROGRAM_CHECKED};
     put_record(place, key_object(KEY_PROGRAM, root), &record_program, &record);
@@ -199,6 +200,7 @@ static void place_open(struct place *place)
     place->model = compiler_train(&spec, TEXT_SIZE, &error);
     assert_non_null(place->model);
     place->program = compiler_program(place->model);
+    place->posted = place->program;
     place->shape = record_shape_of(place->program);
     place->key = crypto_key_generate();
     const struct model_run_config run = {
@@ -438,12 +440,52 @@ static void test_rounds_before(void **state)
     place_close(&place);
 }
 
+/* A program that no run could have run is told, not run. */
+static void test_constants(void **state)
+{
+    struct place place;
+    struct audit_training_report report;
+    (void)state;
+    const struct vm_tensor tensors[] = {
+        {.dtype = VM_F32, .rank = 2, .kind = VM_STATE, .dims = {1, 1, 1, 1}},
+        {.dtype = VM_F32, .rank = 2, .kind = VM_CONST, .dims = {1, 1, 1, 1}},
+        {.dtype = VM_F32, .rank = 2, .kind = VM_TEMP, .dims = {1, 1, 1, 1}}};
+    const struct vm_op op = {.opcode = VM_MATMUL,
+                             .in_count = 2,
+                             .out_count = 1,
+                             .attr_size = 1,
+                             .in = {0, 1},
+                             .out = {2}};
+    const uint32_t in = 0;
+    const uint32_t out = 2;
+    const struct vm_program program = {.tensor_count = 3,
+                                       .op_count = 1,
+                                       .state_count = 1,
+                                       .const_count = 1,
+                                       .tensors = tensors,
+                                       .ops = &op,
+                                       .state_in = &in,
+                                       .state_out = &out,
+                                       .loss = 2};
+    place_open(&place);
+    place.posted = &program;
+    job_run_all(&place);
+    note_all(&place);
+    struct error error = {.code = EXIT_CODE_OK};
+    const struct state_view view = {.context = &place, .get = view_get};
+    report = (struct audit_training_report){.found = false};
+    assert_false(training_check(place.training, &view, &report, &error));
+    assert_int_equal(error.code, EXIT_CODE_INCOMPLETE);
+    assert_non_null(strstr(error.detail, "constant tensors"));
+    place_close(&place);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_right),         cmocka_unit_test(test_other_leaves),
         cmocka_unit_test(test_nothing_shown), cmocka_unit_test(test_invented_error_feedback),
-        cmocka_unit_test(test_rounds_before),
+        cmocka_unit_test(test_rounds_before), cmocka_unit_test(test_constants),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

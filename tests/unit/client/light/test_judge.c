@@ -32,21 +32,23 @@ struct place {
 static void program_make(struct place *place, bool constant)
 {
     const struct vm_tensor x = {.dtype = VM_F32, .rank = 2, .kind = VM_STATE, .dims = {1, 1, 1, 1}};
-    place->tensors[0] = x;
-    place->tensors[1] = x;
-    place->tensors[1].kind = VM_TEMP;
-    place->tensors[2] = x;
-    place->tensors[2].kind = VM_CONST;
-    place->tensors[2].const_root.bytes[0] = 1;
+    const uint32_t out = constant ? 2 : 1;
+    for (uint32_t i = 0; i < 3; i++) {
+        place->tensors[i] = x;
+    }
+    place->tensors[1].kind = VM_CONST;
+    place->tensors[1].const_root.bytes[0] = 1;
+    place->tensors[out] = x;
+    place->tensors[out].kind = VM_TEMP;
     place->op = (struct vm_op){.opcode = VM_MATMUL,
                                .in_count = 2,
                                .out_count = 1,
                                .attr_size = 1,
-                               .in = {0, constant ? 2U : 0U},
-                               .out = {1}};
+                               .in = {0, constant ? 1U : 0U},
+                               .out = {out}};
     place->state_in = 0;
-    place->state_out = 1;
-    place->program = (struct vm_program){.tensor_count = constant ? 3 : 2,
+    place->state_out = out;
+    place->program = (struct vm_program){.tensor_count = out + 1,
                                          .op_count = 1,
                                          .state_count = 1,
                                          .const_count = constant ? 1 : 0,
@@ -54,7 +56,11 @@ static void program_make(struct place *place, bool constant)
                                          .ops = &place->op,
                                          .state_in = &place->state_in,
                                          .state_out = &place->state_out,
-                                         .loss = 1};
+                                         .loss = out};
+    uint8_t written[3];
+    struct vm_cost cost;
+    uint32_t where = 0;
+    assert_int_equal(vm_program_check(&place->program, written, &cost, &where), VM_OK);
 }
 
 static struct hash put_program(struct place *place)
