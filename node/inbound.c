@@ -349,6 +349,19 @@ static void on_proposal(struct driver *d, uint32_t from, struct bytes body)
     driver_step(d, &event);
 }
 
+/* A used number: this transaction itself may be the one that used it. */
+static enum code judge_used(const struct driver *d, struct bytes raw, struct hash *id)
+{
+    struct tx tx;
+    uint64_t height = 0;
+    uint32_t index = 0;
+    if (!wire_decode_tx(raw, &tx)) {
+        return CODE_E_FORMAT;
+    }
+    crypto_digest(TAG_TX, tx.payload, id);
+    return recent_find(d->recent, id, &height, &index) ? CODE_E_DUPLICATE : CODE_E_SEQ_USED;
+}
+
 enum code inbound_tx(struct driver *d, const struct net_key *from, struct bytes raw, bool forward,
                      struct hash *id)
 {
@@ -362,7 +375,7 @@ enum code inbound_tx(struct driver *d, const struct net_key *from, struct bytes 
     const enum code code = state_admit(d->admission, raw, STATE_ADMIT_PEEK, &tx);
     if (code != CODE_OK && code != CODE_E_SEQ_GAP && code != CODE_E_QUOTA) {
         (void)(code == CODE_E_SIG && budget_spend(&d->waste, key, now));
-        return code;
+        return code == CODE_E_SEQ_USED ? judge_used(d, raw, id) : code;
     }
     struct mempool_entry entry = {
         .sender = tx.sender, .raw = raw, .valid_until_ms = tx.valid_until_ms};

@@ -2,9 +2,10 @@
 
 #include "client/light/state.h"
 #include "crypto/crypto.h"
+#include "types/codes.h"
 #include "wire/wire.h"
 
-/* Transactions on their way, and blocks. */
+/* Transactions on their way. */
 
 enum { PUSH_AGAIN_MS = 1000 };
 
@@ -34,65 +35,13 @@ static bool take_submitted(struct light *light, void *context, struct error *err
 bool light_submit(struct light *light, struct bytes raw, uint32_t *code, struct error *error)
 {
     light->request = (struct api_request){.kind = API_SUBMIT, .tx = raw};
-    return light_ask(light, take_submitted, code, error);
-}
-
-/* ---- Blocks -------------------------------------------------------------------------------- */
-
-struct block_question {
-    uint64_t height;
-    struct hash block_id;
-    struct light_reply *out;
-};
-
-static bool take_block(struct light *light, void *context, struct error *error)
-{
-    struct block_question *question = context;
-    const char *wrong = verify_body(light->answer.body, question->height, &question->block_id);
-    if (wrong != NULL) {
-        return light_refuse(error, wrong);
-    }
-    return copy_reply(light->answer.body, question->out, error);
-}
-
-static bool ask_block(struct light *light, struct block_question *question, struct error *error)
-{
-    light->request = (struct api_request){.kind = API_BLOCK, .height = question->height};
-    return light_ask(light, take_block, question, error);
-}
-
-bool light_block(struct light *light, uint64_t height, struct light_reply *out, struct error *error)
-{
-    if (light->tip.header.height < height && !light_refresh(light, error)) {
+    if (!light_ask(light, take_submitted, code, error)) {
         return false;
     }
-    const uint64_t top = light->tip.header.height;
-    if (height == 0 || height > top) {
-        return error_set(error, EXIT_CODE_NOT_FOUND,
-                         "no final block has height %llu; the tip is %llu",
-                         (unsigned long long)height, (unsigned long long)top);
+    if (*code != CODE_OK) {
+        light_turn(light);
     }
-    if (top - height > LIGHT_WALK_MAX) {
-        return error_set(error, EXIT_CODE_INCOMPLETE,
-                         "block %llu lies more than %d below the tip; use history export",
-                         (unsigned long long)height, (int)LIGHT_WALK_MAX);
-    }
-    struct block_question question = {.height = top, .block_id = light->tip.block_id, .out = out};
-    struct wire_block block;
-    for (;;) {
-        if (!ask_block(light, &question, error)) {
-            return false;
-        }
-        if (question.height == height) {
-            return true;
-        }
-        const bool ok = wire_decode_block(bytes_of(out->data, out->size), &block);
-        ASSERT(ok); /* verify_body has just read it */
-        question.block_id = block.header.parent_id;
-        question.height--;
-        free(out->data);
-        *out = (struct light_reply){.data = NULL};
-    }
+    return true;
 }
 
 /* ---- The fate of a transaction -------------------------------------------------------------- */
@@ -177,6 +126,15 @@ static bool take_evidence(struct light *light, void *context, struct error *erro
     return wrong == NULL || light_refuse(error, wrong);
 }
 
+/* Equal but for the signature, which the id leaves out. */
+static bool same_tx(struct bytes a, struct bytes b)
+{
+    struct tx left;
+    struct tx right;
+    return wire_decode_tx(a, &left) && wire_decode_tx(b, &right) &&
+           bytes_equal(left.payload, right.payload);
+}
+
 static bool fate_settle(struct light *light, struct fate *fate, struct light_result *out,
                         struct error *error)
 {
@@ -242,32 +200,52 @@ bool light_look_tx(struct light *light, struct bytes raw, bool *found, struct li
     return fate_init(&fate, raw, error) && fate_look(light, &fate, found, out, error);
 }
 
-/* 4.1.2: once a final header is later than valid_until_ms, a sequence number that its state
- * does not show as used can never be used by this transaction. */
-static bool is_expired(struct light *light, const struct fate *fate, bool *expired,
-                       struct error *error)
+/* The next number of its lane in the proven state, and the header that names that state. */
+struct lane {
+    uint64_t next_seq;
+    uint64_t height;
+    uint64_t time_ms;
+};
+
+static bool read_lane(struct light *light, const struct fate *fate, struct lane *out,
+                      struct error *error)
 {
     struct light_values values;
-    struct account account;
+    struct account account = {.seq = 0};
     struct counter counter = {.value = 0};
-    *expired = false;
-    if (light->tip.header.time_ms <= fate->valid_until_ms) {
-        return true;
-    }
     const bool first = fate->lane == 0;
     const struct key key = first ? key_account(&fate->sender) : key_lane(&fate->sender, fate->lane);
     if (!light_prove(light, &key, 1, &values, error)) {
         return false;
     }
+    const struct light_value *value = &values.items[0];
     bool ok = true;
-    if (values.items[0].present) {
-        ok = first ? record_decode(&record_account, values.items[0].value, &account)
-                   : record_decode(&record_counter, values.items[0].value, &counter);
+    if (value->present) {
+        ok = first ? record_decode(&record_account, value->value, &account)
+                   : record_decode(&record_counter, value->value, &counter);
     }
-    const uint64_t next =
-        !values.items[0].present || !ok ? 0 : (first ? account.seq : counter.value);
-    *expired = ok && values.time_ms > fate->valid_until_ms && next <= fate->seq;
+    *out = (struct lane){.next_seq = first ? account.seq : counter.value,
+                         .height = values.height,
+                         .time_ms = values.time_ms};
     light_values_free(&values);
+    return ok || error_set(error, EXIT_CODE_VERSION,
+                           "a sequence number this version cannot read: use a newer gradus");
+}
+
+/* 4.1.2: once a final header is later than valid_until_ms, a sequence number that its state
+ * does not show as used can never be used by this transaction. */
+static bool is_expired(struct light *light, const struct fate *fate, bool *expired,
+                       struct error *error)
+{
+    struct lane lane;
+    *expired = false;
+    if (light->tip.header.time_ms <= fate->valid_until_ms) {
+        return true;
+    }
+    if (!read_lane(light, fate, &lane, error)) {
+        return false;
+    }
+    *expired = lane.time_ms > fate->valid_until_ms && lane.next_seq <= fate->seq;
     return true;
 }
 
@@ -310,11 +288,15 @@ bool light_wait_tx(struct light *light, struct bytes raw, uint32_t timeout_ms,
                              "no final result after %u ms: the outcome is unknown",
                              (unsigned)timeout_ms);
         }
-        const bool lost = fate.status == API_TX_UNKNOWN && now - pushed > PUSH_AGAIN_MS;
+        const bool due = now - pushed > PUSH_AGAIN_MS;
+        const bool lost = due && fate.status == API_TX_UNKNOWN;
         if (lost && (!light_refresh(light, error) || !fate_push(light, &fate, error))) {
             return false;
         }
-        pushed = lost ? now : pushed;
+        if (due) {
+            pushed = now;
+            light_turn(light); /* one that keeps something back is not asked for ever */
+        }
         light_wait(light, pause);
         pause = pause < LIGHT_RETRY_MS ? 2 * pause : LIGHT_RETRY_MS;
     }
@@ -324,4 +306,71 @@ void light_result_free(struct light_result *result)
 {
     free(result->memory);
     result->memory = NULL;
+}
+
+/* ---- Proven absence ------------------------------------------------------------------------- */
+
+/* A walk from a block down to its ancestors, looking for a transaction. */
+struct walk {
+    uint64_t height;
+    struct hash block_id;
+    struct bytes raw;
+    bool found;
+};
+
+static bool take_ancestor(struct light *light, void *context, struct error *error)
+{
+    struct walk *walk = context;
+    struct wire_block block;
+    struct wire_tx_iterator iterator;
+    struct bytes raw;
+    const char *wrong = verify_body(light->answer.body, walk->height, &walk->block_id);
+    if (wrong != NULL) {
+        return light_refuse(error, wrong);
+    }
+    const bool ok = wire_decode_block(light->answer.body, &block);
+    ASSERT(ok); /* verify_body has just read it */
+    wire_txs_begin(&iterator, &block.txs);
+    while (wire_txs_next(&iterator, &raw)) {
+        walk->found = walk->found || same_tx(raw, walk->raw);
+    }
+    walk->block_id = block.header.parent_id;
+    walk->height--;
+    return true;
+}
+
+bool light_prove_absent(struct light *light, struct bytes raw, uint64_t from_height, bool *absent,
+                        struct error *error)
+{
+    struct fate fate;
+    struct lane lane;
+    *absent = false;
+    if (!fate_init(&fate, raw, error)) {
+        return false;
+    }
+    if (fate.lane == TX_LANE_UNORDERED) {
+        return true; /* its numbers have no order */
+    }
+    if (!read_lane(light, &fate, &lane, error)) {
+        return false;
+    }
+    if (lane.next_seq <= fate.seq || light->tip.header.height < lane.height) {
+        return true; /* it may still enter */
+    }
+    struct walk walk = {.height = light->tip.header.height - 1,
+                        .block_id = light->tip.header.parent_id,
+                        .raw = raw};
+    if (walk.height >= from_height && walk.height - from_height >= LIGHT_WALK_MAX) {
+        return error_set(error, EXIT_CODE_INCOMPLETE,
+                         "the number was used in one of more than %d blocks; use history export",
+                         (int)LIGHT_WALK_MAX);
+    }
+    while (walk.height >= from_height && walk.height > 0 && !walk.found) {
+        light->request = (struct api_request){.kind = API_BLOCK, .height = walk.height};
+        if (!light_ask(light, take_ancestor, &walk, error)) {
+            return false;
+        }
+    }
+    *absent = !walk.found;
+    return true;
 }

@@ -167,6 +167,11 @@ void light_rouse(struct light *light, uint32_t endpoint)
     light->failures[endpoint] = 0;
 }
 
+void light_turn(struct light *light)
+{
+    light->current = (light->current + 1) % light->config.endpoint_count;
+}
+
 /* Every endpoint once, the current one first; resting ones only in the second pass. */
 static bool ask_around(struct light *light, light_take *take, void *context, struct error *error)
 {

@@ -129,8 +129,9 @@ MUST_USE bool light_read_collection(struct light *light, struct light_collection
 
 /* ---- Transactions and blocks --------------------------------------------------------- */
 
-/* Hand in complete transaction bytes.  True when a node took it: *code is 0, or the
- * node's refusal (types/codes.def), which is its word only. */
+/* Hand in complete transaction bytes.  True when a node answered: *code is 0, or the node's
+ * refusal (types/codes.def), which is its word only: another is asked next.  False: nobody
+ * answered, and it may be under way all the same. */
 MUST_USE bool light_submit(struct light *light, struct bytes raw, uint32_t *code,
                            struct error *error);
 
@@ -154,11 +155,13 @@ MUST_USE bool light_look_tx(struct light *light, struct bytes raw, bool *found,
                             struct light_result *out, struct error *error);
 void light_result_free(struct light_result *result);
 
-/* A final block at most LIGHT_WALK_MAX below the tip, checked by following parent ids down
- * from it.  *out is heap, the caller's. */
+/* Of a transaction of a numbered lane: *absent when the proven state shows its number as used
+ * while no block from from_height up to that state holds it, so that another used the number
+ * and this one can never enter.  from_height: none below can hold it.  The blocks are followed
+ * by parent ids down from the tip; EXIT_CODE_INCOMPLETE when they are more than LIGHT_WALK_MAX. */
 enum { LIGHT_WALK_MAX = 256 };
-MUST_USE bool light_block(struct light *light, uint64_t height, struct light_reply *out,
-                          struct error *error);
+MUST_USE bool light_prove_absent(struct light *light, struct bytes raw, uint64_t from_height,
+                                 bool *absent, struct error *error);
 
 /* The node's own view as JSON, for people: not verified. */
 MUST_USE bool light_status(struct light *light, char *out, size_t size, struct error *error);

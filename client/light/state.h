@@ -51,6 +51,7 @@ MUST_USE bool light_ask_one(struct light *light, uint32_t endpoint, light_take *
 /* Ask this endpoint last for a while; or as before. */
 void light_rest(struct light *light, uint32_t endpoint);
 void light_rouse(struct light *light, uint32_t endpoint);
+void light_turn(struct light *light); /* begin with the next one */
 
 /* A tip as an answer carries it: verified, and not older than the one that is known. */
 MUST_USE bool light_take_tip(struct light *light, struct bytes header, struct bytes last_final,

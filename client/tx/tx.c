@@ -77,6 +77,13 @@ void tx_sender_init(struct tx_sender *sender, struct light *light, const struct 
     crypto_address(crypto_key_public(key), &sender->address);
 }
 
+void tx_sender_fix(struct tx_sender *sender, uint64_t seq)
+{
+    sender->synced = true;
+    sender->fixed = true;
+    sender->next_seq = seq;
+}
+
 void tx_pending_free(struct tx_pending *pending)
 {
     free(pending->raw.data);
@@ -124,46 +131,78 @@ static bool make_pending(const struct tx_sender *sender, enum tx_type type, cons
                                    .seq = sender->next_seq,
                                    .valid_until_ms = light_wall_ms(sender->light) + TX_VALID_MS,
                                    .body = body};
-    *out = (struct tx_pending){.seq = parts.seq, .type = type};
-    return tx_build(&parts, &out->raw, error);
-}
-
-/* One attempt; *code tells a refusal. */
-static bool submit_once(struct tx_sender *sender, struct tx_pending *out, uint32_t *code,
-                        struct error *error)
-{
     struct tx tx;
+    if (!tx_build(&parts, &out->raw, error)) {
+        return false;
+    }
     const bool ok = wire_decode_tx(bytes_of(out->raw.data, out->raw.size), &tx);
     ASSERT(ok);
     crypto_digest(TAG_TX, tx.payload, &out->id);
-    if (!light_submit(sender->light, bytes_of(out->raw.data, out->raw.size), code, error)) {
-        tx_pending_free(out);
-        return false;
-    }
+    out->seq = parts.seq;
+    out->base_height = light_tip(sender->light)->header.height + 1;
     return true;
 }
 
 bool tx_submit(struct tx_sender *sender, enum tx_type type, const void *body,
                struct tx_pending *out, struct error *error)
 {
-    for (int attempt = 0;; attempt++) {
-        uint32_t code = CODE_OK;
-        if (!sender->synced && !sync_seq(sender, error)) {
+    uint32_t code = CODE_OK;
+    struct error silence;
+    *out = (struct tx_pending){.type = type};
+    if (!sender->synced && (sender->fixed || !sync_seq(sender, error))) {
+        return sender->fixed ? error_set(error, EXIT_CODE_USAGE,
+                                         "one transaction for one chosen sequence number")
+                             : false;
+    }
+    if (!make_pending(sender, type, body, out, error)) {
+        return false;
+    }
+    const struct bytes raw = bytes_of(out->raw.data, out->raw.size);
+    const bool answered = light_submit(sender->light, raw, &code, &silence);
+    /* Without an answer it may be under way.  Of a number that is used or too high only the
+     * proof is believed: it may be this very transaction that used it. */
+    if (!answered || code == CODE_OK || code == CODE_E_DUPLICATE || code == CODE_E_SEQ_USED ||
+        code == CODE_E_SEQ_GAP) {
+        sender->next_seq++;
+        sender->synced = !sender->fixed;
+        return true;
+    }
+    tx_pending_free(out);
+    return reject(error, "refused", type, code);
+}
+
+/* ---- Its fate ------------------------------------------------------------------------------- */
+
+static bool wait_proven(struct tx_sender *sender, const struct tx_pending *pending,
+                        uint32_t timeout_ms, uint32_t *code, struct error *error)
+{
+    const struct bytes raw = bytes_of(pending->raw.data, pending->raw.size);
+    const uint64_t start = light_now_ms(sender->light);
+    struct light_result result;
+    struct error unproven;
+    for (;;) {
+        const uint64_t spent = light_now_ms(sender->light) - start;
+        const uint64_t left = spent < timeout_ms ? timeout_ms - spent : 0;
+        const uint32_t slice = (uint32_t)(left < TX_SLICE_MS ? left : TX_SLICE_MS);
+        bool absent = false;
+        if (light_wait_tx(sender->light, raw, slice, &result, error)) {
+            *code = result.code;
+            light_result_free(&result);
+            return *code == CODE_OK || reject(error, "failed", pending->type, *code);
+        }
+        if (error->code != EXIT_CODE_UNREACHABLE) {
             return false;
         }
-        if (!make_pending(sender, type, body, out, error) ||
-            !submit_once(sender, out, &code, error)) {
+        if (light_prove_absent(sender->light, raw, pending->base_height, &absent, &unproven) &&
+            absent) {
+            *code = CODE_E_SEQ_USED;
+            return error_set(error, EXIT_CODE_REJECTED,
+                             "%s: another transaction used sequence number %llu; it is proven "
+                             "that this one is in no block and never will be",
+                             tx_type_name(pending->type), (unsigned long long)pending->seq);
+        }
+        if (light_now_ms(sender->light) - start >= timeout_ms) {
             return false;
-        }
-        if (code == CODE_OK || code == CODE_E_DUPLICATE) {
-            sender->next_seq++;
-            return true;
-        }
-        tx_pending_free(out);
-        /* The state moved on, or an earlier one was lost: read the number again, once. */
-        sender->synced = code != CODE_E_SEQ_USED && code != CODE_E_SEQ_GAP;
-        if (attempt > 0 || sender->synced) {
-            return reject(error, "refused", type, code);
         }
     }
 }
@@ -171,31 +210,42 @@ bool tx_submit(struct tx_sender *sender, enum tx_type type, const void *body,
 bool tx_wait(struct tx_sender *sender, const struct tx_pending *pending, uint32_t timeout_ms,
              uint32_t *code, struct error *error)
 {
-    struct light_result result;
-    if (!light_wait_tx(sender->light, bytes_of(pending->raw.data, pending->raw.size), timeout_ms,
-                       &result, error)) {
-        sender->synced = false; /* its number may be free or used: ask before the next */
-        return false;
+    uint32_t found = CODE_OK;
+    const bool ok = wait_proven(sender, pending, timeout_ms, &found, error);
+    if (!ok && (found == CODE_OK || found == CODE_E_SEQ_USED)) {
+        sender->synced = false; /* its number may be free or used: read it before the next */
     }
-    const uint32_t found = result.code;
-    light_result_free(&result);
     if (code != NULL) {
         *code = found;
     }
-    return found == CODE_OK || reject(error, "failed", pending->type, found);
+    return ok;
+}
+
+bool tx_carry(struct tx_sender *sender, enum tx_type type, const void *body, struct tx_told *told,
+              struct error *error)
+{
+    for (int attempt = 0;; attempt++) {
+        struct tx_pending pending;
+        const bool under_way = tx_submit(sender, type, body, &pending, error);
+        *told = (struct tx_told){.id = pending.id, .seq = pending.seq};
+        if (!under_way) {
+            return false;
+        }
+        const bool ok = tx_wait(sender, &pending, TX_WAIT_MS, &told->code, error);
+        tx_pending_free(&pending);
+        if (ok || told->code != CODE_E_SEQ_USED || sender->fixed || attempt > 0) {
+            return ok;
+        }
+    }
 }
 
 bool tx_send(struct tx_sender *sender, enum tx_type type, const void *body, uint32_t *code,
              struct error *error)
 {
-    struct tx_pending pending;
+    struct tx_told told;
+    const bool ok = tx_carry(sender, type, body, &told, error);
     if (code != NULL) {
-        *code = CODE_OK;
+        *code = told.code;
     }
-    if (!tx_submit(sender, type, body, &pending, error)) {
-        return false;
-    }
-    const bool ok = tx_wait(sender, &pending, TX_WAIT_MS, code, error);
-    tx_pending_free(&pending);
     return ok;
 }

@@ -9,8 +9,13 @@
  *
  * A sender is one account's lane 0.  It reads the next sequence number from proven state and
  * counts on from there, so that several transactions can be under way at once.  Nobody else
- * may send from the same account's lane 0 meanwhile; a worker and a person each use their
- * own account. */
+ * should send from the same account's lane 0 meanwhile; a worker and a person each use their
+ * own account.
+ *
+ * What a node answers to a transaction is its word only, and a lost answer says nothing: the
+ * bytes may be under way all the same.  So a transaction once signed is followed by its own
+ * bytes until its fate is proven, and the same wish is signed again, with another number, only
+ * after the proof that the first can never enter a block.  Nothing is executed twice. */
 
 struct tx_parts {
     const struct crypto_key *key;
@@ -22,7 +27,7 @@ struct tx_parts {
     const void *body; /* struct body_x of the type; NULL for NOP */
 };
 
-enum { TX_VALID_MS = 600000, TX_WAIT_MS = 30000 };
+enum { TX_VALID_MS = 600000, TX_WAIT_MS = 30000, TX_SLICE_MS = 2000 };
 
 /* Complete bytes on the heap, the caller's; false when the type is unknown or the body does
  * not fit its type's limit. */
@@ -33,31 +38,51 @@ struct tx_sender {
     const struct crypto_key *key;
     struct address address;
     bool synced;
-    uint64_t next_seq;
+    bool fixed;        /* next_seq was chosen by the caller: this number or none */
+    uint64_t next_seq; /* counts while synced */
 };
 void tx_sender_init(struct tx_sender *sender, struct light *light, const struct crypto_key *key);
+
+/* Use this number for the next transaction, and for no other: a repetition of one whose
+ * outcome is unknown cannot be executed beside it. */
+void tx_sender_fix(struct tx_sender *sender, uint64_t seq);
 
 /* A transaction under way. */
 struct tx_pending {
     struct light_reply raw;
     struct hash id;
     uint64_t seq;
+    uint64_t base_height; /* above what was final when it was signed: no block below holds it */
     enum tx_type type;
 };
 void tx_pending_free(struct tx_pending *pending);
 
-/* Sign with the next sequence number and hand in.  False: EXIT_CODE_REJECTED with the code's
- * text (the sequence number is free again), or a failure of the light client.  On true the
- * caller owes tx_pending_free. */
+/* Sign with the next sequence number and hand in.  True: it is under way, or may be; tx_wait
+ * tells, and the caller owes tx_pending_free.  False: EXIT_CODE_REJECTED, EXIT_CODE_EXPIRED or
+ * EXIT_CODE_QUOTA with the code of a node's refusal (the number is used again by the next
+ * transaction, so that only one of the two can be executed), EXIT_CODE_USAGE, or the number
+ * could not be read; out then holds id and seq if it was signed (raw is gone). */
 MUST_USE bool tx_submit(struct tx_sender *sender, enum tx_type type, const void *body,
                         struct tx_pending *out, struct error *error);
 
 /* Follow it to its proven result.  False: EXIT_CODE_REJECTED with the code's text,
- * EXIT_CODE_EXPIRED, or EXIT_CODE_UNREACHABLE.  code (may be NULL) gets the proven code. */
+ * EXIT_CODE_EXPIRED, or EXIT_CODE_UNREACHABLE: the outcome is unknown.  code (may be NULL)
+ * gets the proven code; CODE_E_SEQ_USED: it is proven that another transaction used the number
+ * and that no block holds this one. */
 MUST_USE bool tx_wait(struct tx_sender *sender, const struct tx_pending *pending,
                       uint32_t timeout_ms, uint32_t *code, struct error *error);
 
-/* Both. */
+/* Both, and once more with a new number if the first is proven to be in no block because
+ * another used its number.  told (may be NULL) gets id, seq and the proven code; id is zero
+ * while nothing was signed. */
+struct tx_told {
+    struct hash id;
+    uint64_t seq;
+    uint32_t code;
+};
+MUST_USE bool tx_carry(struct tx_sender *sender, enum tx_type type, const void *body,
+                       struct tx_told *told, struct error *error);
+/* The same; code may be NULL. */
 MUST_USE bool tx_send(struct tx_sender *sender, enum tx_type type, const void *body, uint32_t *code,
                       struct error *error);
 

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "tests/support/fake_state.h"
+#include "types/codes.h"
 #include "wire/wire.h"
 
 struct making {
@@ -54,7 +55,9 @@ static void make_prove(struct making *m)
 static void make_submit(struct making *m)
 {
     struct fake_node *node = m->node;
-    m->answer->code = node->refuse;
+    struct tx tx;
+    const bool used = wire_decode_tx(m->request->tx, &tx) && tx.seq < node->seq_floor;
+    m->answer->code = used || m->fault == FAULT_SWALLOWS ? CODE_E_SEQ_USED : node->refuse;
     node->refuse = 0;
     if (m->answer->code == 0) {
         ASSERT(node->pool_count < FAKE_TXS);
@@ -161,6 +164,11 @@ static void make_answer(struct making *m)
     }
     if (m->request->kind == API_SUBMIT) {
         make_submit(m);
+        if (m->fault == FAULT_LOST_REPLY || m->fault == FAULT_DENIES) {
+            fake_commit(m->node);
+            fake_commit(m->node);
+            m->answer->code = CODE_E_SEQ_USED;
+        }
         return;
     }
     if (!fake_tell(m->node, m->fault, &m->told)) {
@@ -215,6 +223,11 @@ static bool fake_ask(void *context, const struct light_question *question, struc
     }
     free(making.told.other.header);
     free(memory);
+    if (making.fault == FAULT_LOST_REPLY && decoded.kind == API_SUBMIT) {
+        free(out->data);
+        out->data = NULL;
+        return error_set(error, EXIT_CODE_UNREACHABLE, "the answer is lost");
+    }
     return true;
 }
 

@@ -27,6 +27,9 @@ enum fake_fault {
     FAULT_HEAD_HIGH,  /* claims a height far above */
     FAULT_GARBAGE,    /* bytes that are no message */
     FAULT_OTHER_KIND, /* answers another question */
+    FAULT_LOST_REPLY, /* a SUBMIT is executed at once, but its answer never comes */
+    FAULT_DENIES,     /* a SUBMIT is executed at once, and answered with E_SEQ_USED */
+    FAULT_SWALLOWS,   /* a SUBMIT is dropped, and answered with E_SEQ_USED */
     FAULT_COUNT,
 };
 
@@ -68,6 +71,7 @@ struct fake_node {
     uint32_t pool_count;
     struct fake_tx pool[FAKE_TXS];
     uint32_t refuse;       /* code for the next SUBMIT, then 0 */
+    uint64_t seq_floor;    /* a SUBMIT with a lower number is answered with E_SEQ_USED */
     bool commit_on_wait;   /* every wait makes a block of what is pooled, then a sealing one */
     uint32_t code_of_next; /* result code of transactions in the next block */
     enum fake_fault faults[FAKE_VALIDATORS];

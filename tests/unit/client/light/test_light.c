@@ -241,31 +241,6 @@ static void test_collections(void **state)
     place_close(&place);
 }
 
-static void test_blocks_below_the_tip(void **state)
-{
-    struct place place;
-    struct error error;
-    struct light_reply block;
-    (void)state;
-    place_open(&place);
-    for (int i = 0; i < 6; i++) {
-        fake_commit(place.node);
-    }
-    assert_true(light_refresh(place.light, &error));
-    for (uint64_t h = 1; h <= 8; h++) {
-        assert_true(light_block(place.light, h, &block, &error));
-        assert_int_equal(block.size, place.node->blocks[h].body_size);
-        assert_memory_equal(block.data, place.node->blocks[h].body, block.size);
-        free(block.data);
-    }
-    assert_false(light_block(place.light, 9, &block, &error));
-    assert_int_equal(error.code, EXIT_CODE_NOT_FOUND);
-    all_fail(&place, FAULT_BLOCK);
-    assert_false(light_block(place.light, 8, &block, &error));
-    assert_int_equal(error.code, EXIT_CODE_VERIFY);
-    place_close(&place);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,7 +253,6 @@ int main(void)
         cmocka_unit_test(test_other_chain_is_refused),
         cmocka_unit_test(test_freshness),
         cmocka_unit_test(test_collections),
-        cmocka_unit_test(test_blocks_below_the_tip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@ struct place {
     struct light *light;
     struct crypto_key *key;
     struct tx_sender sender;
+    uint32_t executed;
 };
 
 /* The fake's state machine: count the sender's transactions. */
@@ -26,6 +27,8 @@ static void execute(void *context, struct bytes raw)
     struct tx tx;
     assert_true(wire_decode_tx(raw, &tx));
     account.seq = tx.seq + 1;
+    place->executed++;
+    place->node->seq_floor = account.seq;
     const struct key key = key_account(&tx.sender);
     fake_put_record(place->node, &key, &record_account, &account);
 }
@@ -45,6 +48,7 @@ static void place_open(struct place *place, uint64_t seq)
     place->node->commit_on_wait = true;
     place->node->execute = execute;
     place->node->execute_context = place;
+    place->executed = 0;
 }
 
 static void place_close(struct place *place)
@@ -125,17 +129,95 @@ static void test_refusals_have_codes(void **state)
     }
 }
 
-static void test_used_number_is_read_again(void **state)
+/* Whatever one node says or keeps back, a transaction is executed once. */
+static void test_lies_do_not_send_twice(void **state)
+{
+    static const enum fake_fault lies[] = {FAULT_LOST_REPLY, FAULT_DENIES, FAULT_SWALLOWS};
+    (void)state;
+    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+        struct place place;
+        struct error error;
+        uint32_t code = 1;
+        place_open(&place, 6);
+        place.node->faults[0] = lies[i];
+        assert_true(tx_send(&place.sender, TX_NOP, NULL, &code, &error));
+        assert_int_equal(code, CODE_OK);
+        assert_int_equal(place.executed, 1);
+        assert_int_equal(place.sender.next_seq, 7);
+        place_close(&place);
+    }
+}
+
+/* Somebody else used the number.  Only with the proof that this one is in no block is it
+ * signed again, with the next. */
+static void test_used_number_is_proven_first(void **state)
 {
     struct place place;
     struct error error;
+    struct tx_pending pending;
     (void)state;
     place_open(&place, 6);
-    place.sender.synced = true;
-    place.sender.next_seq = 2;
-    place.node->refuse = CODE_E_SEQ_USED;
     assert_true(tx_send(&place.sender, TX_NOP, NULL, NULL, &error));
-    assert_int_equal(place.sender.next_seq, 7);
+    struct tx_sender other = place.sender;
+    assert_true(tx_send(&place.sender, TX_NOP, NULL, NULL, &error)); /* takes 7 */
+
+    uint32_t code = 0;
+    assert_true(tx_submit(&other, TX_NOP, NULL, &pending, &error));
+    assert_int_equal(pending.seq, 7);
+    assert_false(tx_wait(&other, &pending, 5000, &code, &error));
+    assert_int_equal(error.code, EXIT_CODE_REJECTED);
+    assert_int_equal(code, CODE_E_SEQ_USED);
+    tx_pending_free(&pending);
+    assert_int_equal(place.executed, 2);
+
+    other.synced = true;
+    other.next_seq = 7;
+    assert_true(tx_send(&other, TX_NOP, NULL, NULL, &error));
+    assert_int_equal(place.executed, 3);
+    assert_int_equal(other.next_seq, 9);
+
+    other.fixed = true; /* this number or none */
+    other.next_seq = 8;
+    assert_false(tx_send(&other, TX_NOP, NULL, NULL, &error));
+    assert_int_equal(place.executed, 3);
+    place_close(&place);
+}
+
+/* Absence needs the number to be used, and every block's true bytes. */
+static void test_absence_is_proven(void **state)
+{
+    struct place place;
+    struct error error;
+    struct tx_pending pending;
+    bool absent = true;
+    (void)state;
+    place_open(&place, 0);
+    struct tx_sender other = place.sender;
+    const struct body_transfer body = {.to = {.bytes = {3}}, .amount = 12};
+    assert_true(tx_submit(&other, TX_TRANSFER, &body, &pending, &error));
+    const struct bytes raw = bytes_of(pending.raw.data, pending.raw.size);
+    struct fake_tx held = place.node->pool[0];
+    place.node->pool_count = 0;
+    fake_commit(place.node);
+    assert_true(light_prove_absent(place.light, raw, 1, &absent, &error));
+    assert_false(absent); /* it may still enter */
+    assert_true(tx_send(&place.sender, TX_NOP, NULL, NULL, &error));
+    assert_true(light_prove_absent(place.light, raw, 1, &absent, &error));
+    assert_true(absent);
+    for (uint32_t v = 0; v < FAKE_VALIDATORS; v++) {
+        place.node->faults[v] = FAULT_BLOCK;
+    }
+    assert_false(light_prove_absent(place.light, raw, 1, &absent, &error));
+    assert_int_equal(error.code, EXIT_CODE_VERIFY);
+    for (uint32_t v = 0; v < FAKE_VALIDATORS; v++) {
+        place.node->faults[v] = FAULT_NONE;
+    }
+    place.node->pool[place.node->pool_count++] = held;
+    fake_commit(place.node);
+    fake_commit(place.node);
+    assert_true(light_prove_absent(place.light, raw, 1, &absent, &error));
+    assert_false(absent); /* there it is */
+    tx_pending_free(&pending);
     place_close(&place);
 }
 
@@ -222,7 +304,9 @@ int main(void)
         cmocka_unit_test(test_build_is_what_wire_reads),
         cmocka_unit_test(test_send_counts_on),
         cmocka_unit_test(test_refusals_have_codes),
-        cmocka_unit_test(test_used_number_is_read_again),
+        cmocka_unit_test(test_lies_do_not_send_twice),
+        cmocka_unit_test(test_used_number_is_proven_first),
+        cmocka_unit_test(test_absence_is_proven),
         cmocka_unit_test(test_proven_failure),
         cmocka_unit_test(test_results_cannot_be_forged),
         cmocka_unit_test(test_lost_and_expired),
