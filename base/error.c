@@ -13,16 +13,3 @@ bool error_set(struct error *error, enum exit_code code, const char *format, ...
     va_end(args);
     return false;
 }
-
-const char *exit_code_text(int code)
-{
-    switch (code) {
-#define EXIT_CODE(name, number, text, step)                                                        \
-    case number:                                                                                   \
-        return text;
-#include "base/exit_codes.def"
-#undef EXIT_CODE
-    default:
-        return "unknown";
-    }
-}

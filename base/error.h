@@ -22,7 +22,4 @@ struct error {
 _Bool error_set(struct error *error, enum exit_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* "disk full" for EXIT_CODE_DISK_FULL; "unknown" for a number in no table. */
-const char *exit_code_text(int code);
-
 #endif /* BASE_ERROR_H */

@@ -85,8 +85,11 @@ static json_t *training_json(const struct audit_training_report *report)
     if (report->chosen == 0) {
         return json_null();
     }
-    json_t *json = json_pack("{s:I,s:I,s:I}", "revealed", (json_int_t)report->revealed, "chosen",
-                             (json_int_t)report->chosen, "right", (json_int_t)report->right);
+    char seed[24];
+    (void)snprintf(seed, sizeof(seed), "%llu", (unsigned long long)report->seed);
+    json_t *json =
+        json_pack("{s:I,s:I,s:I,s:s}", "revealed", (json_int_t)report->revealed, "chosen",
+                  (json_int_t)report->chosen, "right", (json_int_t)report->right, "seed", seed);
     if (report->found) {
         (void)json_object_set_new(json, "wrong_round", json_integer(report->round));
         (void)json_object_set_new(json, "wrong_worker", json_integer(report->rank));
@@ -128,20 +131,31 @@ static void print_training(const struct cli_call *call, bool passed,
                            const struct audit_training_report *report, const struct error *error)
 {
     if (passed) {
-        (void)printf("training: %u segments of job %s re-executed (of %u, seed %s), all right\n",
+        (void)printf("training: pass  %u segments of job %s re-executed (of %u, seed %llu), all "
+                     "right\n",
                      (unsigned)report->chosen, cli_text(call, "training"),
-                     (unsigned)report->revealed, cli_text(call, "seed"));
+                     (unsigned)report->revealed, (unsigned long long)report->seed);
+    } else if (error->code == EXIT_CODE_VERIFY) {
+        (void)printf("training: FAIL  %u of %u segments were right (of %u, seed %llu)\n",
+                     (unsigned)report->right, (unsigned)report->chosen, (unsigned)report->revealed,
+                     (unsigned long long)report->seed);
     } else if (error->code == EXIT_CODE_INCOMPLETE) {
-        (void)printf("training: re-run impossible: %s\n", error->detail);
-    } else if (error->code != EXIT_CODE_VERIFY) {
-        (void)printf("%s\n", error->detail);
+        (void)printf("training: INCOMPLETE  %u of %u segments re-executed (of %u, seed %llu): %s\n",
+                     (unsigned)report->right, (unsigned)report->chosen, (unsigned)report->revealed,
+                     (unsigned long long)report->seed, error->detail);
+    } else {
+        (void)printf("training: not checked: %s\n", error->detail);
     }
 }
 
 static void print_text(const struct audit_report *report, const struct error *error)
 {
     char root[2 * HASH_SIZE + 1];
+    char chain[2 * HASH_SIZE + 1];
+    char block[2 * HASH_SIZE + 1];
     hex_encode(report->state_root.bytes, HASH_SIZE, root);
+    hex_encode(report->chain_id.bytes, HASH_SIZE, chain);
+    hex_encode(report->block_id.bytes, HASH_SIZE, block);
     if (verdict(report, error)[0] == 'p') {
         (void)printf(
             "audit: pass  heights 1 to %llu, %llu transactions, every signature and root\n",
@@ -156,6 +170,8 @@ static void print_text(const struct audit_report *report, const struct error *er
         (void)printf("sound to    height %llu of %llu\n", (unsigned long long)report->height,
                      (unsigned long long)report->last);
     }
+    (void)printf("chain id    %s\n", chain);
+    (void)printf("last block  height %llu, %s\n", (unsigned long long)report->height, block);
     (void)printf("state root  %s after height %llu\n", root, (unsigned long long)report->height);
     (void)printf("time        %llu.%03llu s, %llu transactions/s\n",
                  (unsigned long long)(report->elapsed_ms / 1000),
@@ -205,9 +221,11 @@ static bool read_training(const struct cli_call *call, struct training_options *
     }
     if (!cli_required(call, "records", &records, error) ||
         !cli_number(call, "segments", (struct cli_range){0, UINT32_MAX}, &segments, error) ||
-        !cli_number(call, "seed", (struct cli_range){0, UINT64_MAX}, &training->seed, error)) {
+        (cli_text(call, "seed") != NULL &&
+         !cli_number(call, "seed", (struct cli_range){0, UINT64_MAX}, &training->seed, error))) {
         return false;
     }
+    training->seed_of_last = cli_text(call, "seed") == NULL;
     training->segments = (uint32_t)segments;
     training->threads = 1;
     training->progress = isatty(STDERR_FILENO) == 1 ? draw_training : NULL;
@@ -245,10 +263,10 @@ static enum exit_code run(struct cli_call *call, struct error *error)
     if (cli_json(call)) {
         print_json(passed, &report, error);
     } else {
+        print_text(&report, error);
         if (config.training != NULL && report.passed) {
             print_training(call, passed, &report.training, error);
         }
-        print_text(&report, error);
     }
     error->detail[0] = '\0'; /* it has just been printed */
     return error->code;
@@ -262,10 +280,12 @@ const struct cli_command cli_audit_replay = {
     .argument_max = 1,
     .help = "check an exported history: every signature, transaction and root again",
     .run = run,
-    .options = {{"genesis", "FILE", NULL, "the genesis file: the only thing that is believed"},
-                {"chain-id", "HEX", NULL, "what the genesis must hash to, if known from elsewhere"},
-                {"threads", "N", "0", "threads that verify signatures; 0: one for each core"},
-                {"training", "JOB", NULL, "then run segments of this job again, step by step"},
-                {"records", "DIR,...", NULL, "journals of its workers, run with --record"},
-                {"segments", "K", "0", "how many, chosen by the seed; 0: one of each worker"},
-                {"seed", "N", "0", "of that choice"}}};
+    .options = {
+        {"genesis", "FILE", NULL, "the genesis file: the only thing that is believed"},
+        {"chain-id", "HEX", NULL, "what the genesis must hash to, if known from elsewhere"},
+        {"threads", "N", "0", "threads that verify signatures; 0: one for each core"},
+        {"training", "JOB", NULL, "then run segments of this job again, step by step"},
+        {"records", "DIR,...", NULL, "journals of its workers, run with --record"},
+        {"segments", "K", "0", "how many, chosen by the seed; 0: one of each worker"},
+        {"seed", "N", NULL,
+         "of that choice, made after the history is fixed; else from its last block's id"}}};

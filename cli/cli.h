@@ -10,7 +10,7 @@
 /* The command line: `gradus NOUN VERB [--option VALUE] [ARGUMENT]`.
  *
  * One table (cli/commands.c) holds every command with its options and help text; the
- * parser, `--help`, the shell completion and the man page come from it.  A command reads
+ * parser, `--help`, the shell completion and the man pages come from it.  A command reads
  * its options by name and returns an exit code; on failure it fills *error and main
  * prints one line. */
 
@@ -31,6 +31,7 @@ struct cli_command {
     const char *arguments; /* "FILE [FILE]" for --help; NULL: none */
     uint32_t argument_min, argument_max;
     const char *help; /* one line */
+    bool text_only;   /* refuses --output json */
     enum exit_code (*run)(struct cli_call *call, struct error *error);
     struct cli_option options[CLI_OPTION_MAX]; /* ends at name NULL */
     void (*more_help)(void);                   /* prints what --help adds; NULL: nothing */
@@ -53,7 +54,9 @@ bool cli_number(const struct cli_call *call, const char *name, struct cli_range 
 bool cli_required(const struct cli_call *call, const char *name, const char **out,
                   struct error *error);
 
-uint32_t cli_argument_count(const struct cli_call *call);
+/* False with *error: what to write, and where it is explained. */
+bool cli_misused(const struct cli_call *call, struct error *error, const char *what);
+
 const char *cli_argument(const struct cli_call *call, uint32_t index);
 bool cli_json(const struct cli_call *call); /* --output json */
 

@@ -11,7 +11,9 @@
     COMMAND(cli_job_run)                                                                           \
     COMMAND(cli_job_status)                                                                        \
     COMMAND(cli_job_fetch)                                                                         \
+    COMMAND(cli_job_cancel)                                                                        \
     COMMAND(cli_worker_run)                                                                        \
+    COMMAND(cli_offer_cancel)                                                                      \
     COMMAND(cli_model_compile)                                                                     \
     COMMAND(cli_model_train)                                                                       \
     COMMAND(cli_model_sample)                                                                      \
@@ -21,6 +23,7 @@
     COMMAND(cli_query_account)                                                                     \
     COMMAND(cli_query_job)                                                                         \
     COMMAND(cli_query_object)                                                                      \
+    COMMAND(cli_query_tx)                                                                          \
     COMMAND(cli_history_export)                                                                    \
     COMMAND(cli_audit_replay)                                                                      \
     COMMAND(cli_keys_new)                                                                          \
@@ -28,6 +31,7 @@
     COMMAND(cli_genesis_make)                                                                      \
     COMMAND(cli_genesis_show)                                                                      \
     COMMAND(cli_node_run)                                                                          \
+    COMMAND(cli_node_status)                                                                       \
     COMMAND(cli_version)
 
 #define DECLARE(name) extern const struct cli_command name;

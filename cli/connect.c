@@ -1,8 +1,11 @@
 #include "cli/connect.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/hex.h"
 #include "cli/localnet.h"
 #include "crypto/keyfile/keyfile.h"
 #include "node/node.h"
@@ -36,7 +39,7 @@ static bool nodes_of_localnet(struct connection *c, const char *dir, struct erro
         }
     }
     return localnet_path(path, error, "%s/genesis.gradus", dir) &&
-           genesis_load(path, &c->genesis, error);
+           connect_genesis(path, &c->genesis, error);
 }
 
 static bool nodes_of_options(struct connection *c, const struct cli_call *call, struct error *error)
@@ -46,8 +49,7 @@ static bool nodes_of_options(struct connection *c, const struct cli_call *call, 
     char copy[CONNECT_NODE_MAX * (ENDPOINT_SIZE_MAX + 1)];
     char *save = NULL;
     if (genesis == NULL || list == NULL || strlen(list) >= sizeof(copy)) {
-        return error_set(error, EXIT_CODE_USAGE,
-                         "give --net DIR, or --genesis FILE and --node LIST");
+        return cli_misused(call, error, "give --net DIR, or --genesis FILE and --node LIST");
     }
     (void)snprintf(copy, sizeof(copy), "%s", list);
     for (char *word = strtok_r(copy, ",", &save); word != NULL; word = strtok_r(NULL, ",", &save)) {
@@ -55,7 +57,10 @@ static bool nodes_of_options(struct connection *c, const struct cli_call *call, 
             return false;
         }
     }
-    return genesis_load(genesis, &c->genesis, error);
+    if (c->node_count == 0) {
+        return cli_misused(call, error, "--node: write at least one host:port");
+    }
+    return connect_genesis(genesis, &c->genesis, error);
 }
 
 static bool open_light(struct connection *c, struct error *error)
@@ -73,6 +78,31 @@ static bool open_light(struct connection *c, struct error *error)
     c->port = light_link_port(c->link);
     c->light = light_open(&config, &c->port);
     return c->light != NULL || error_set(error, EXIT_CODE_FAILURE, "no memory");
+}
+
+bool connect_id(const struct cli_call *call, const char *what, struct hash *out,
+                struct error *error)
+{
+    char text[64];
+    (void)snprintf(text, sizeof(text), "write the %s id, %d hex digits", what, 2 * HASH_SIZE);
+    return hex_decode(cli_argument(call, 0), out->bytes, HASH_SIZE) ||
+           cli_misused(call, error, text);
+}
+
+bool connect_genesis(const char *path, struct genesis **out, struct error *error)
+{
+    if (access(path, R_OK) != 0) {
+        const int code = errno;
+        char text[128] = "";
+        (void)strerror_r(code, text, sizeof(text));
+        return error_set(error, code == ENOENT ? EXIT_CODE_NOT_FOUND : EXIT_CODE_STORAGE,
+                         "genesis %.160s: %s", path, text);
+    }
+    if (!genesis_load(path, out, error)) {
+        error->code = EXIT_CODE_WRONG_CHAIN; /* BAD_GENESIS is a daemon's number */
+        return false;
+    }
+    return true;
 }
 
 bool connect_open(const struct cli_call *call, bool with_key, struct connection *out,

@@ -34,6 +34,14 @@ bool connect_open(const struct cli_call *call, bool with_key, struct connection 
                   struct error *error);
 void connect_close(struct connection *connection);
 
+/* A genesis file: EXIT_CODE_NOT_FOUND, EXIT_CODE_STORAGE, or EXIT_CODE_WRONG_CHAIN when it is
+ * none. */
+bool connect_genesis(const char *path, struct genesis **out, struct error *error);
+
+/* The command's first argument as an id; what: "job". */
+bool connect_id(const struct cli_call *call, const char *what, struct hash *out,
+                struct error *error);
+
 /* Credits as people write them: base units to "12.5". */
 void connect_credits(uint64_t amount, char out[32]);
 

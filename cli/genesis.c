@@ -8,6 +8,7 @@
 
 #include "base/hex.h"
 #include "cli/commands.h"
+#include "cli/connect.h"
 #include "crypto/crypto.h"
 #include "genesis/genesis.h"
 
@@ -113,8 +114,8 @@ static json_t *accounts_json(const struct state_genesis *state)
 static enum exit_code run_show(struct cli_call *call, struct error *error)
 {
     struct genesis *genesis = NULL;
-    if (!genesis_load(cli_argument(call, 0), &genesis, error)) {
-        return EXIT_CODE_WRONG_CHAIN;
+    if (!connect_genesis(cli_argument(call, 0), &genesis, error)) {
+        return error->code;
     }
     const struct state_genesis *state = genesis_state(genesis);
     json_t *json = json_pack(

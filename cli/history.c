@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "cli/commands.h"
+#include "cli/connect.h"
 #include "crypto/crypto.h"
 #include "genesis/genesis.h"
 #include "net/net.h"
@@ -187,8 +188,8 @@ static enum exit_code run(struct cli_call *call, struct error *error)
         (void)error_set(error, EXIT_CODE_USAGE, "name either --from-node or --data-dir");
         return EXIT_CODE_USAGE;
     }
-    if (!genesis_load(path, &genesis, error)) {
-        return EXIT_CODE_WRONG_CHAIN;
+    if (!connect_genesis(path, &genesis, error)) {
+        return error->code;
     }
     job.genesis = genesis;
     const bool done =

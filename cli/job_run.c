@@ -18,6 +18,7 @@ enum {
     TEXT_SIZE_MAX = 64 << 20,
     ROUNDS_MAX = 1000,
     MEASURE_SECONDS = 2,
+    DEADLINE_SECONDS_MAX = QUEUE_WAIT_MS_MAX / 1000 - 60, /* the clocks differ */
     /* Workers, validators and this client may share the cores of one machine. */
     SLOW_FACTOR = 6,
 };
@@ -97,13 +98,14 @@ static bool draw(const struct cli_call *call, const struct screen *screen, uint3
     return screen->rounds == 0 || path == NULL || plot_svg(&plot, path, error);
 }
 
-static bool read_terms(const struct cli_call *call, struct job_terms_wanted *terms,
-                       struct error *error)
+static bool read_terms(const struct cli_call *call, const struct light *light,
+                       struct job_terms_wanted *terms, struct error *error)
 {
     uint64_t rounds = 0;
     uint64_t checkpoints = 0;
     uint64_t least = 0;
     uint64_t most = 0;
+    uint64_t deadline = 0;
     if (!cli_number(call, "rounds", (struct cli_range){1, ROUNDS_MAX}, &rounds, error) ||
         !cli_number(call, "checkpoints", (struct cli_range){1, SEGMENT_CHECKPOINT_MAX},
                     &checkpoints, error) ||
@@ -112,6 +114,8 @@ static bool read_terms(const struct cli_call *call, struct job_terms_wanted *ter
         !cli_number(call, "price", (struct cli_range){0, UINT64_MAX / 2}, &terms->price_per_segment,
                     error) ||
         !cli_number(call, "bond", (struct cli_range){0, UINT64_MAX / 2}, &terms->bond_per_segment,
+                    error) ||
+        !cli_number(call, "deadline", (struct cli_range){0, DEADLINE_SECONDS_MAX}, &deadline,
                     error)) {
         return false;
     }
@@ -119,6 +123,7 @@ static bool read_terms(const struct cli_call *call, struct job_terms_wanted *ter
     terms->checkpoints = (uint32_t)checkpoints;
     terms->workers_min = (uint32_t)least;
     terms->workers_max = (uint32_t)most;
+    terms->deadline_ms = deadline == 0 ? 0 : light_wall_ms(light) + deadline * 1000;
     terms->eta = 0.7F;
     terms->mu = 0.9F;
     return true;
@@ -159,6 +164,21 @@ static bool size_rounds(const struct cli_call *call, const struct job_config *co
     return true;
 }
 
+/* The escrow stays locked while the request waits: say how to get it back. */
+static void tell_cancel(const struct cli_call *call, const struct job_config *config)
+{
+    const struct hash job = job_id(config);
+    const char *net = cli_text(call, "net");
+    char id[2 * HASH_SIZE + 1];
+    hex_encode(job.bytes, HASH_SIZE, id);
+    (void)fprintf(stderr,
+                  "the request goes on and its escrow stays locked; to end it:\n"
+                  "  gradus job cancel %s %s %s%s%s --key %s\n",
+                  id, net != NULL ? "--net" : "--genesis",
+                  net != NULL ? net : cli_text(call, "genesis"), net != NULL ? "" : " --node ",
+                  net != NULL ? "" : cli_text(call, "node"), cli_text(call, "key"));
+}
+
 static bool run_model(const struct cli_call *call, struct job_config *config, struct error *error)
 {
     static struct screen screen; /* one thread */
@@ -167,13 +187,16 @@ static bool run_model(const struct cli_call *call, struct job_config *config, st
     config->progress = show_status;
     config->round = show_round;
     config->context = &screen;
-    if (!read_terms(call, &config->terms, error) ||
+    if (!read_terms(call, config->light, &config->terms, error) ||
         !size_rounds(call, config, &config->terms, error)) {
         return false;
     }
     const bool ok = job_run(config, &last, error);
     if (screen.terminal) {
         (void)fprintf(stderr, "\n");
+    }
+    if (!ok && error->code == EXIT_CODE_INTERRUPTED) {
+        tell_cancel(call, config);
     }
     if (!draw(call, &screen, config->terms.local_steps, error) || !ok) {
         return false;
@@ -280,5 +303,6 @@ const struct cli_command cli_job_run = {
                 {"checkpoints", "N", "4", "sub-segments of a round whose roots are committed"},
                 {"workers-min", "N", "2", "fewer, and the job ends"},
                 {"workers-max", "N", "3", "at most so many members"},
+                {"deadline", "SECONDS", "0", "end it if it has not started by then; 0: a week"},
                 {"price", "N", "100000000000", "at most for a segment, base units"},
                 {"bond", "N", "1000000000", "locked by a provider for a segment"}}};

@@ -203,6 +203,7 @@ const struct cli_command cli_model_sample = {
     .argument_min = 1,
     .argument_max = 1,
     .help = "generate text with a checkpoint",
+    .text_only = true,
     .run = run_sample,
     .options = {{"prompt", "TEXT", "The ", "text to continue"},
                 {"count", "N", "200", "bytes to generate"},

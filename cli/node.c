@@ -1,9 +1,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/connect.h"
 #include "node/node.h"
+
+enum { STATUS_TEXT_MAX = 1 << 16 };
 
 static void set_level(const char *name)
 {
@@ -32,6 +37,106 @@ static enum exit_code run(struct cli_call *call, struct error *error)
     return node_run(&config, error);
 }
 
+/* ---- node status ---------------------------------------------------------------------- */
+
+static long long number(const json_t *json, const char *name)
+{
+    return (long long)json_integer_value(json_object_get(json, name));
+}
+
+static void print_node(const char *endpoint, const json_t *json)
+{
+    size_t i = 0;
+    const json_t *peer = NULL;
+    const char *root = json_string_value(json_object_get(json, "state_root"));
+    (void)printf("%s: validator %lld, its own word\n"
+                 "  height %lld  view %lld  %s%s  state root %.16s\n"
+                 "  waiting transactions %lld, running for %lld s\n",
+                 endpoint, number(json, "validator"), number(json, "height"), number(json, "view"),
+                 json_is_true(json_object_get(json, "awake")) ? "awake" : "idle",
+                 json_is_true(json_object_get(json, "catching_up")) ? ", catching up" : "",
+                 root == NULL ? "?" : root, number(json, "mempool"),
+                 number(json, "uptime_ms") / 1000);
+    json_array_foreach(json_object_get(json, "peers"), i, peer)
+    {
+        if (!json_is_true(json_object_get(peer, "self"))) {
+            (void)printf("  peer %lld  %s, silent for %lld ms\n", number(peer, "validator"),
+                         json_is_true(json_object_get(peer, "connected")) ? "connected"
+                                                                          : "not connected",
+                         number(peer, "silent_ms"));
+        }
+    }
+}
+
+/* Each node by itself, so that a silent one shows; NULL and *error when it does not answer. */
+static json_t *ask_node(const struct connection *connection, uint32_t index, struct error *error)
+{
+    static char text[STATUS_TEXT_MAX]; /* one thread */
+    struct error latest;
+    json_t *json = NULL;
+    if (!light_status(connection->light, index, text, sizeof(text), &latest)) {
+        *error = latest;
+    } else if ((json = json_loads(text, 0, NULL)) == NULL) {
+        (void)error_set(error, EXIT_CODE_VERSION, "it answers with something that is no JSON");
+    }
+    return json;
+}
+
+static void print_final(const struct connection *connection)
+{
+    const struct light_tip *tip = light_tip(connection->light);
+    const uint64_t now = light_wall_ms(connection->light);
+    const uint64_t time = tip->header.time_ms;
+    (void)printf("last final block: height %llu, %.1f s ago, verified\n",
+                 (unsigned long long)tip->header.height,
+                 now > time ? (double)(now - time) / 1e3 : 0);
+}
+
+static enum exit_code run_status(struct cli_call *call, struct error *error)
+{
+    struct connection connection;
+    struct error ignored;
+    if (!connect_open(call, false, &connection, error)) {
+        return error->code;
+    }
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < connection.node_count; i++) {
+        struct error silent = {.code = EXIT_CODE_OK};
+        json_t *json = ask_node(&connection, i, &silent);
+        if (json == NULL) {
+            error->code = silent.code;
+            (void)fprintf(stderr, "%s does not answer: %s\n", connection.endpoints[i],
+                          silent.detail);
+        } else if (!cli_json(call)) {
+            print_node(connection.endpoints[i], json);
+        }
+        (void)json_array_append_new(
+            list, json_pack("{s:s,s:o?}", "node", connection.endpoints[i], "status", json));
+    }
+    const bool final = light_refresh(connection.light, &ignored);
+    const struct light_tip *tip = light_tip(connection.light);
+    if (cli_json(call)) {
+        json_t *json = json_pack("{s:I,s:I,s:O}", "final_height", (json_int_t)tip->header.height,
+                                 "final_time_ms", (json_int_t)tip->header.time_ms, "nodes", list);
+        (void)json_dumpf(json, stdout, JSON_COMPACT);
+        (void)printf("\n");
+        json_decref(json);
+    } else if (final) {
+        print_final(&connection);
+    }
+    json_decref(list);
+    connect_close(&connection);
+    error->detail[0] = '\0'; /* printed */
+    return error->code;
+}
+
+const struct cli_command cli_node_status = {
+    .noun = "node",
+    .verb = "status",
+    .help = "what each node says of itself: height, view, waiting transactions, peers",
+    .run = run_status,
+    .options = {CONNECT_OPTIONS}};
+
 static void print_settings(void)
 {
     char settings[2048];
@@ -47,6 +152,7 @@ const struct cli_command cli_node_run = {
     .noun = "node",
     .verb = "run",
     .help = "run a validator until SIGTERM; settings come from an ini file",
+    .text_only = true,
     .run = run,
     .options = {{"config", "FILE", NULL, "the node's ini file, see docs/operations.md"}},
     .more_help = print_settings};

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "cli/help.h"
 
 struct cli_call {
     const struct cli_command *command;
@@ -67,9 +68,10 @@ bool cli_required(const struct cli_call *call, const char *name, const char **ou
     return true;
 }
 
-uint32_t cli_argument_count(const struct cli_call *call)
+bool cli_misused(const struct cli_call *call, struct error *error, const char *what)
 {
-    return call->argument_count;
+    return error_set(error, EXIT_CODE_USAGE, "%s; see gradus %s %s --help", what,
+                     call->command->noun, call->command->verb);
 }
 
 const char *cli_argument(const struct cli_call *call, uint32_t index)
@@ -83,41 +85,13 @@ bool cli_json(const struct cli_call *call)
     return call->json;
 }
 
-static void print_usage(void)
-{
-    (void)printf("usage: gradus NOUN VERB [--option VALUE] [ARGUMENT]\n\n");
-    for (const struct cli_command *const *c = cli_commands; *c != NULL; c++) {
-        char name[48];
-        (void)snprintf(name, sizeof(name), "%s %s", (*c)->noun, (*c)->verb);
-        (void)printf("  %-20s %s\n", name, (*c)->help);
-    }
-    (void)printf("\ngradus NOUN VERB --help explains one command.  --output json prints JSON.\n");
-}
-
-static void print_help(const struct cli_command *command)
-{
-    (void)printf("usage: gradus %s %s%s%s%s\n\n%s\n", command->noun, command->verb,
-                 command->options[0].name != NULL ? " [options]" : "",
-                 command->arguments != NULL ? " " : "",
-                 command->arguments != NULL ? command->arguments : "", command->help);
-    for (uint32_t i = 0; i < CLI_OPTION_MAX && command->options[i].name != NULL; i++) {
-        const struct cli_option *o = &command->options[i];
-        char name[48];
-        (void)snprintf(name, sizeof(name), "--%s %s", o->name, o->value != NULL ? o->value : "");
-        (void)printf("  %-26s %s%s%s%s\n", name, o->help, o->standard != NULL ? " (default " : "",
-                     o->standard != NULL ? o->standard : "", o->standard != NULL ? ")" : "");
-    }
-    (void)printf("  %-26s %s\n", "--output json", "print JSON");
-    if (command->more_help != NULL) {
-        command->more_help();
-    }
-}
-
 static const struct cli_command *find_command(int argc, char **argv, int *used)
 {
+    const char *word = argc > 1 ? argv[1] : "";
+    word = strcmp(word, "--version") == 0 ? "version" : word;
     for (const struct cli_command *const *c = cli_commands; *c != NULL; c++) {
         const bool alone = (*c)->verb[0] == '\0';
-        const bool noun = argc > 1 && strcmp((*c)->noun, argv[1]) == 0;
+        const bool noun = strcmp((*c)->noun, word) == 0;
         if (noun && (alone || (argc > 2 && strcmp((*c)->verb, argv[2]) == 0))) {
             *used = alone ? 2 : 3;
             return *c;
@@ -180,16 +154,42 @@ static bool parse_argument(struct cli_call *call, const char *text, struct error
 static bool parse(struct cli_call *call, int argc, char **argv, int i, struct error *error)
 {
     bool ok = true;
+    bool options = true; /* until "--" */
     for (; i < argc && ok; i++) {
-        const bool option = strncmp(argv[i], "--", 2) == 0 && argv[i][2] != '\0';
-        ok = option ? parse_option(call, argc, argv, &i, error)
-                    : parse_argument(call, argv[i], error);
+        const bool dash = options && argv[i][0] == '-' && argv[i][1] != '\0';
+        if (dash && strcmp(argv[i], "--") == 0) {
+            options = false;
+        } else if (dash && argv[i][1] == '-') {
+            ok = parse_option(call, argc, argv, &i, error);
+        } else if (dash) {
+            ok = error_set(error, EXIT_CODE_USAGE,
+                           "%s: no such option; after -- it would be an argument; see gradus %s %s "
+                           "--help",
+                           argv[i], call->command->noun, call->command->verb);
+        } else {
+            ok = parse_argument(call, argv[i], error);
+        }
     }
     if (ok && call->argument_count < call->command->argument_min) {
         return error_set(error, EXIT_CODE_USAGE, "%s is missing; see gradus %s %s --help",
                          call->command->arguments, call->command->noun, call->command->verb);
     }
+    if (ok && call->json && call->command->text_only) {
+        return error_set(error, EXIT_CODE_USAGE, "gradus %s %s has no JSON output",
+                         call->command->noun, call->command->verb);
+    }
     return ok;
+}
+
+/* --help or -h before "--". */
+static bool wants_help(int argc, char **argv, int i)
+{
+    for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (help_is_asked(argv[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 int cli_main(int argc, char **argv)
@@ -197,21 +197,11 @@ int cli_main(int argc, char **argv)
     int used = 0;
     const struct cli_command *command = find_command(argc, argv, &used);
     if (command == NULL) {
-        const bool asked =
-            argc == 1 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0;
-        if (asked) {
-            print_usage();
-            return argc == 1 ? EXIT_CODE_USAGE : EXIT_CODE_OK;
-        }
-        (void)fprintf(stderr, "gradus: no command \"%s%s%s\"; see gradus --help\n", argv[1],
-                      argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
-        return EXIT_CODE_USAGE;
+        return help_main(argc, argv);
     }
-    for (int i = used; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0) {
-            print_help(command);
-            return EXIT_CODE_OK;
-        }
+    if (wants_help(argc, argv, used)) {
+        help_command(command);
+        return EXIT_CODE_OK;
     }
     struct cli_call call = {.command = command};
     struct error error = {.code = EXIT_CODE_OK};

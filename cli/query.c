@@ -6,6 +6,8 @@
 #include "cli/connect.h"
 #include "cli/job.h"
 #include "cli/record_json.h"
+#include "types/codes.h"
+#include "types/tx.h"
 
 /* Proven answers: each command prints what the light client has verified, and the height. */
 
@@ -119,11 +121,7 @@ static enum exit_code run_job(struct cli_call *call, struct error *error)
     static struct job_status status; /* one thread */
     struct connection connection;
     struct hash job;
-    if (!hex_decode(cli_argument(call, 0), job.bytes, HASH_SIZE)) {
-        (void)error_set(error, EXIT_CODE_USAGE, "write the job id, %d hex digits", 2 * HASH_SIZE);
-        return error->code;
-    }
-    if (!connect_open(call, false, &connection, error)) {
+    if (!connect_id(call, "job", &job, error) || !connect_open(call, false, &connection, error)) {
         return error->code;
     }
     const bool ok = job_read_status(connection.light, &job, &status, error);
@@ -134,6 +132,59 @@ static enum exit_code run_job(struct cli_call *call, struct error *error)
     return ok ? EXIT_CODE_OK : error->code;
 }
 
+static void print_tx(const struct cli_call *call, const struct light_found *found)
+{
+    char sender[2 * ADDRESS_SIZE + 1];
+    const char *type = tx_type_name(found->type);
+    const char *name = code_name(found->result.code);
+    hex_encode(found->sender.bytes, ADDRESS_SIZE, sender);
+    if (cli_json(call)) {
+        print_json(json_pack(
+            "{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I}", "status", "final", "type",
+            type == NULL ? "?" : type, "sender", sender, "lane", (json_int_t)found->lane, "seq",
+            (json_int_t)found->seq, "height", (json_int_t)found->result.height, "index",
+            (json_int_t)found->result.index, "code", (json_int_t)found->result.code));
+        return;
+    }
+    (void)printf("%s of %s, sequence number %llu\nblock %llu, place %u\nresult %s (%u): %s\n"
+                 "proven\n",
+                 type == NULL ? "?" : type, sender, (unsigned long long)found->seq,
+                 (unsigned long long)found->result.height, found->result.index,
+                 name == NULL ? "?" : name, found->result.code, code_text(found->result.code));
+}
+
+static enum exit_code run_tx(struct cli_call *call, struct error *error)
+{
+    struct connection connection;
+    struct light_found found;
+    struct hash id;
+    bool known = false;
+    if (!connect_id(call, "transaction", &id, error) ||
+        !connect_open(call, false, &connection, error)) {
+        return error->code;
+    }
+    bool ok = light_look_id(connection.light, &id, &known, &found, error);
+    if (ok && known) {
+        print_tx(call, &found);
+        light_result_free(&found.result);
+    } else if (ok) {
+        ok = error_set(error, found.waiting ? EXIT_CODE_UNREACHABLE : EXIT_CODE_NOT_FOUND,
+                       found.waiting ? "not final yet: a node has it waiting; ask again"
+                                     : "no node that was asked knows it; that proves nothing: "
+                                       "nodes forget old ones, and it may still be under way");
+    }
+    connect_close(&connection);
+    return ok ? EXIT_CODE_OK : error->code;
+}
+
+const struct cli_command cli_query_tx = {.noun = "query",
+                                         .verb = "tx",
+                                         .arguments = "ID",
+                                         .argument_min = 1,
+                                         .argument_max = 1,
+                                         .help = "what became of a transaction, proven",
+                                         .run = run_tx,
+                                         .options = {CONNECT_OPTIONS}};
 const struct cli_command cli_query_head = {.noun = "query",
                                            .verb = "head",
                                            .help = "the newest final block, verified",

@@ -9,6 +9,7 @@
 #include "cli/connect.h"
 #include "cli/stop.h"
 #include "client/model/model.h"
+#include "crypto/keyfile/keyfile.h"
 
 enum { THREADS_MAX = 64, NICE_MAX = 19, MEMORY_MIB_MAX = 1 << 30 };
 
@@ -55,6 +56,28 @@ static bool read_numbers(const struct cli_call *call, struct worker_config *conf
     return true;
 }
 
+/* The provider's own key trains when no other is named. */
+static bool load_worker_key(const struct cli_call *call, struct crypto_key **out,
+                            struct error *error)
+{
+    const struct crypto_keyfile file = {.path = cli_text(call, "worker-key"),
+                                        .kind = CRYPTO_KEYFILE_WORKER};
+    *out = NULL;
+    return file.path == NULL || crypto_keyfile_load(&file, out, error);
+}
+
+static bool train(const struct cli_call *call, struct worker_config *config, struct error *error)
+{
+    struct crypto_key *worker = NULL;
+    if (!load_worker_key(call, &worker, error)) {
+        return false;
+    }
+    config->worker = worker != NULL ? worker : config->provider;
+    const bool ok = worker_run(config, error);
+    crypto_key_free(worker);
+    return ok;
+}
+
 static enum exit_code run(struct cli_call *call, struct error *error)
 {
     struct connection connection;
@@ -70,9 +93,9 @@ static enum exit_code run(struct cli_call *call, struct error *error)
     }
     config.light = connection.light;
     config.record = cli_flag(call, "record");
+    config.cancel_offer = cli_flag(call, "cancel-offer");
     config.provider = connection.key;
-    config.worker = connection.key;
-    const bool ok = worker_run(&config, error);
+    const bool ok = train(call, &config, error);
     connect_close(&connection);
     return ok ? EXIT_CODE_OK : error->code;
 }
@@ -81,9 +104,11 @@ const struct cli_command cli_worker_run = {
     .noun = "worker",
     .verb = "run",
     .help = "offer this machine and train for whoever leases it, until SIGTERM",
+    .text_only = true,
     .run = run,
     .options = {CONNECT_OPTIONS,
                 {"key", "FILE", NULL, "the provider's account key"},
+                {"worker-key", "FILE", NULL, "the machine's own key (keys new --kind worker)"},
                 {"journal", "DIR", NULL, "what survives a crash; one folder a worker"},
                 {"listen", "HOST:PORT", NULL, "where the other members reach this one"},
                 {"endpoint", "HOST:PORT", NULL, "what they are told, when it differs"},
@@ -93,5 +118,6 @@ const struct cli_command cli_worker_run = {
                 {"nice", "N", "10", "how much it steps back for other programs"},
                 {"leases", "N", "0", "end after so many leases; 0: never"},
                 {"record", NULL, NULL, "keep every round's start in the journal, for audits"},
+                {"cancel-offer", NULL, NULL, "withdraw the offer when it ends in order"},
                 {"linger", "SECONDS", "60", "serve the last state so long after a lease"},
                 {"isa", "NAME", "auto", "plain, fma, avx2, avx512 or auto: the same bits"}}};

@@ -206,23 +206,6 @@ bool net_peer_add(struct net *net, const struct net_peer *peer)
     return added;
 }
 
-void net_peer_remove(struct net *net, const struct net_peer *peer)
-{
-    (void)pthread_mutex_lock(&net->lock);
-    for (int lane = 0; lane < NET_LANE_COUNT; lane++) {
-        struct dial *dial = dial_find_locked(net, peer, (enum net_lane)lane);
-        if (dial != NULL) {
-            dial_remove_locked(dial);
-        }
-    }
-    for (struct link *link = net->links; link != NULL && peer->key.size != 0; link = link->older) {
-        if (link->state == LINK_OPEN && net_key_equal(&link->info.key, &peer->key)) {
-            link_end_locked(link, NET_REASON_LOCAL);
-        }
-    }
-    (void)pthread_mutex_unlock(&net->lock);
-}
-
 enum net_reason net_peer_trouble(struct net *net, const struct net_peer *peer)
 {
     enum net_reason trouble = NET_REASON_NONE;

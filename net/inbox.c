@@ -167,8 +167,3 @@ void net_event_release(struct net_event *event)
     event->owned = NULL;
     event->bytes = (struct bytes){.data = NULL, .size = 0};
 }
-
-int net_event_fd(const struct net *net)
-{
-    return net->event_fd;
-}

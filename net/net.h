@@ -103,8 +103,6 @@ struct net_peer {
  * address, for "any") again replaces address and lanes.  False: NET_PEER_MAX reached, the
  * address is longer than ENDPOINT_SIZE_MAX, or no lane. */
 MUST_USE bool net_peer_add(struct net *net, const struct net_peer *peer);
-/* Stops dialing and closes its sessions. */
-void net_peer_remove(struct net *net, const struct net_peer *peer);
 /* Why the last attempt failed; NET_REASON_NONE while connected or untried. */
 enum net_reason net_peer_trouble(struct net *net, const struct net_peer *peer);
 
@@ -174,9 +172,6 @@ struct net_event {
 MUST_USE bool net_poll(struct net *net, struct net_event *out, uint32_t timeout_ms);
 /* Ends the life of event->bytes; an event without bytes may be dropped as it is. */
 void net_event_release(struct net_event *event);
-
-/* An eventfd for poll(2), readable while an event waits.  Never read or close it. */
-int net_event_fd(const struct net *net);
 
 /* ---- Looking -------------------------------------------------------------------- */
 

@@ -174,11 +174,6 @@ const struct hash *store_overlay_root(const struct store_overlay *overlay)
     return &overlay->root;
 }
 
-uint64_t store_overlay_height(const struct store_overlay *overlay)
-{
-    return overlay->height;
-}
-
 /* The committed record as the overlay's read cache has it, read when it is not there. */
 static struct bytes record_fetch(struct store_overlay *overlay, const struct hash *path)
 {

@@ -126,7 +126,6 @@ MUST_USE struct store_overlay *store_overlay_add(struct store *store,
 struct store_overlay *store_overlay_find(struct store *store, const struct hash *block_id);
 
 const struct hash *store_overlay_root(const struct store_overlay *overlay);
-uint64_t store_overlay_height(const struct store_overlay *overlay);
 
 /* The state after the overlay's block / after the last applied block.  A storage error
  * while reading ends the process with its code: a wrong answer would be a fork.  A view

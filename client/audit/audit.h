@@ -51,6 +51,8 @@ struct audit_training {
     uint32_t record_count;
     uint32_t segments; /* 0: one of each worker; more than there are: all */
     uint64_t seed;     /* of the choice among the segments that were revealed */
+    bool seed_of_last; /* instead: 8 bytes, little-endian, of SHA-256 of the last block's id, which
+                        * no worker knew while it trained */
     uint32_t threads;  /* that compute, 1 .. POOL_THREADS_MAX */
     void *context;
     /* May be NULL.  After every step, counted over all chosen segments. */
@@ -58,6 +60,7 @@ struct audit_training {
 };
 
 struct audit_training_report {
+    uint64_t seed;     /* that chose */
     uint32_t revealed; /* segments of the job in the history */
     uint32_t chosen;
     uint32_t right; /* of the chosen, found right */

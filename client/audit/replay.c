@@ -4,9 +4,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/endian.h"
 #include "client/audit/chain.h"
 #include "client/audit/replica.h"
 #include "client/audit/training.h"
+#include "crypto/crypto.h"
 #include "state/state.h"
 #include "types/codes.h"
 
@@ -356,6 +358,10 @@ static bool check_training(struct replay *r)
     if (r->training == NULL) {
         return true;
     }
+    struct hash digest;
+    const struct audit_training *config = r->config->training;
+    crypto_sha256(bytes_of(r->report->block_id.bytes, HASH_SIZE), &digest);
+    r->report->training.seed = config->seed_of_last ? load_le64(digest.bytes) : config->seed;
     const struct state_view view = replica_view(r->replica);
     return training_check(r->training, &view, &r->report->training, r->error);
 }

@@ -195,7 +195,7 @@ static int pick_compare(const void *a, const void *b)
  * worker by worker in the order of the rounds. */
 static bool choose(struct training *t, struct audit_training_report *report, struct error *error)
 {
-    uint64_t seed = t->config->seed;
+    uint64_t seed = report->seed;
     uint32_t count = 0;
     const size_t most = (size_t)t->process.rounds_opened * t->process.member_count;
     t->picks = calloc(most + 1, sizeof *t->picks);

@@ -16,7 +16,8 @@ void training_free(struct training *training);                         /* NULL i
  * short. */
 MUST_USE bool training_note(struct training *training, struct bytes tx, struct bytes result);
 
-/* As audit_replay about segments; *report is filled as far as it went. */
+/* As audit_replay about segments; *report is filled as far as it went;
+ * its seed is given. */
 MUST_USE bool training_check(struct training *training, const struct state_view *view,
                              struct audit_training_report *report, struct error *error);
 

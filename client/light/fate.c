@@ -47,9 +47,10 @@ bool light_submit(struct light *light, struct bytes raw, uint32_t *code, struct 
 /* ---- The fate of a transaction -------------------------------------------------------------- */
 
 struct fate {
-    struct bytes raw;
+    struct bytes raw; /* data NULL: only the id is known */
     struct hash id;
     uint64_t valid_until_ms;
+    uint32_t type;
     struct address sender;
     uint32_t lane;
     uint64_t seq;
@@ -112,10 +113,37 @@ static bool take_fate(struct light *light, void *context, struct error *error)
            copy_reply(answer->body, &fate->record, error);
 }
 
+/* The transaction itself, when only its id was known; verify_result judges the place. */
+static bool find_raw(const struct fate *fate, struct bytes body, struct bytes *out)
+{
+    struct wire_block block;
+    struct wire_tx_iterator iterator;
+    struct bytes raw;
+    struct tx tx;
+    struct hash id;
+    if (!wire_decode_block(body, &block)) {
+        return false;
+    }
+    wire_txs_begin(&iterator, &block.txs);
+    for (uint32_t i = 0; wire_txs_next(&iterator, &raw); i++) {
+        if (i == fate->index && wire_decode_tx(raw, &tx)) {
+            crypto_digest(TAG_TX, tx.payload, &id);
+            *out = raw;
+            return hash_equal(&id, &fate->id);
+        }
+    }
+    return false;
+}
+
 static bool take_evidence(struct light *light, void *context, struct error *error)
 {
-    const struct fate *fate = context;
-    const struct verify_result claim = {.raw = fate->raw,
+    struct fate *fate = context;
+    struct bytes raw = fate->raw;
+    struct tx tx;
+    if (raw.data == NULL && !find_raw(fate, light->answer.body, &raw)) {
+        return light_refuse(error, "the block has another transaction at that place");
+    }
+    const struct verify_result claim = {.raw = raw,
                                         .block = light->answer.body,
                                         .record = bytes_of(fate->record.data, fate->record.size),
                                         .height = fate->height,
@@ -123,7 +151,16 @@ static bool take_evidence(struct light *light, void *context, struct error *erro
                                         .path = &fate->path,
                                         .child = &fate->child};
     const char *wrong = verify_result(&claim);
-    return wrong == NULL || light_refuse(error, wrong);
+    if (wrong != NULL) {
+        return light_refuse(error, wrong);
+    }
+    const bool ok = wire_decode_tx(raw, &tx);
+    ASSERT(ok); /* fate_init or find_raw has read it */
+    fate->type = tx.type;
+    fate->sender = tx.sender;
+    fate->lane = tx.lane;
+    fate->seq = tx.seq;
+    return true;
 }
 
 /* Equal but for the signature, which the id leaves out. */
@@ -198,6 +235,28 @@ bool light_look_tx(struct light *light, struct bytes raw, bool *found, struct li
 {
     struct fate fate;
     return fate_init(&fate, raw, error) && fate_look(light, &fate, found, out, error);
+}
+
+bool light_look_id(struct light *light, const struct hash *id, bool *found, struct light_found *out,
+                   struct error *error)
+{
+    struct fate fate = {.id = *id};
+    *out = (struct light_found){.waiting = false};
+    for (uint32_t i = 0; i < light->config.endpoint_count; i++) {
+        if (!fate_look(light, &fate, found, &out->result, error)) {
+            return false;
+        }
+        if (*found) {
+            out->type = fate.type;
+            out->sender = fate.sender;
+            out->lane = fate.lane;
+            out->seq = fate.seq;
+            return true;
+        }
+        out->waiting = out->waiting || fate.status != API_TX_UNKNOWN;
+        light_turn(light);
+    }
+    return true;
 }
 
 /* The next number of its lane in the proven state, and the header that names that state. */

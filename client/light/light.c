@@ -379,10 +379,12 @@ static bool take_status(struct light *light, void *context, struct error *error)
     return true;
 }
 
-bool light_status(struct light *light, char *out, size_t size, struct error *error)
+bool light_status(struct light *light, uint32_t endpoint, char *out, size_t size,
+                  struct error *error)
 {
+    ASSERT(endpoint < light->config.endpoint_count);
     struct status_text text = {.out = out, .size = size};
     out[0] = '\0';
     light->request = (struct api_request){.kind = API_STATUS};
-    return light_ask(light, take_status, &text, error);
+    return light_ask_one(light, endpoint, take_status, &text, error);
 }

@@ -155,6 +155,19 @@ MUST_USE bool light_look_tx(struct light *light, struct bytes raw, bool *found,
                             struct light_result *out, struct error *error);
 void light_result_free(struct light_result *result);
 
+/* The same by the id alone.  When the result is not proven, waiting is the nodes' word: one
+ * of them has it in its pool, or in a block whose successor is not final yet. */
+struct light_found {
+    struct light_result result;
+    uint32_t type; /* enum tx_type, or unknown */
+    struct address sender;
+    uint32_t lane;
+    uint64_t seq;
+    bool waiting;
+};
+MUST_USE bool light_look_id(struct light *light, const struct hash *id, bool *found,
+                            struct light_found *out, struct error *error);
+
 /* Of a transaction of a numbered lane: *absent when the proven state shows its number as used
  * while no block from from_height up to that state holds it, so that another used the number
  * and this one can never enter.  from_height: none below can hold it.  The blocks are followed
@@ -163,8 +176,9 @@ enum { LIGHT_WALK_MAX = 256 };
 MUST_USE bool light_prove_absent(struct light *light, struct bytes raw, uint64_t from_height,
                                  bool *absent, struct error *error);
 
-/* The node's own view as JSON, for people: not verified. */
-MUST_USE bool light_status(struct light *light, char *out, size_t size, struct error *error);
+/* One node's own view as JSON, for people: not verified. */
+MUST_USE bool light_status(struct light *light, uint32_t endpoint, char *out, size_t size,
+                           struct error *error);
 
 /* ---- The link to real nodes ------------------------------------------------------------ */
 

@@ -31,11 +31,6 @@ bool names_find_dtype(const char *name, enum safetensors_dtype *out)
     return false;
 }
 
-size_t safetensors_dtype_size(enum safetensors_dtype dtype)
-{
-    return dtypes[dtype].size;
-}
-
 bool names_data_size(const struct safetensors_tensor *tensor, uint64_t *out)
 {
     uint64_t size = dtypes[tensor->dtype].size;

@@ -72,8 +72,6 @@ void safetensors_free(struct safetensors *file); /* of safetensors_decode; NULL 
 const struct safetensors_tensor *safetensors_find(const struct safetensors *file, const char *name);
 const char *safetensors_meta(const struct safetensors *file, const char *key);
 
-size_t safetensors_dtype_size(enum safetensors_dtype dtype);
-
 /* Whole files.  The write goes to PATH.tmp, is synced and renamed, so PATH is never half a
  * file.  safetensors_load keeps the bytes in *content (heap), which must outlive the result. */
 MUST_USE bool safetensors_save(const char *path, const struct safetensors *file,

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "base/log.h"
 
 enum { OBJECTS_MAX = 256, RETRY_MS = 500, MEASURE_MS = 1500 };
@@ -135,6 +136,7 @@ static bool settle_offer(struct worker *worker, const struct hash *id,
     return tx_send(&worker->provider_sender, TX_OFFER_CANCEL, &cancel, NULL, error);
 }
 
+/* Its id comes to worker->offer. */
 static bool find_offer(struct worker *worker, const struct body_offer_create *terms, bool *found,
                        struct error *error)
 {
@@ -148,6 +150,7 @@ static bool find_offer(struct worker *worker, const struct body_offer_create *te
         if (!settle_offer(worker, &items[i].id, terms, found, error)) {
             return false;
         }
+        worker->offer = items[i].id;
     }
     return true;
 }
@@ -213,7 +216,31 @@ static bool register_once(struct worker *worker, struct error *error)
     if (!find_offer(worker, &terms, &found, error)) {
         return false;
     }
-    return found || tx_send(&worker->provider_sender, TX_OFFER_CREATE, &terms, NULL, error);
+    if (!found && (!tx_send(&worker->provider_sender, TX_OFFER_CREATE, &terms, NULL, error) ||
+                   !find_offer(worker, &terms, &found, error))) {
+        return false;
+    }
+    if (!found) {
+        return error_set(error, EXIT_CODE_UNREACHABLE, "the offer is not in the state yet");
+    }
+    worker->has_offer = true;
+    char text[2 * HASH_SIZE + 1];
+    hex_encode(worker->offer.bytes, HASH_SIZE, text);
+    log_line(LOG_INFO, "worker", "offer %s stands; gradus offer cancel withdraws it", text);
+    return true;
+}
+
+bool register_end(struct worker *worker, struct error *error)
+{
+    const struct body_offer_cancel body = {.offer_id = worker->offer};
+    if (!worker->config->cancel_offer || !worker->has_offer) {
+        return true;
+    }
+    if (!tx_send(&worker->provider_sender, TX_OFFER_CANCEL, &body, NULL, error)) {
+        return false;
+    }
+    log_line(LOG_INFO, "worker", "the offer is withdrawn");
+    return true;
 }
 
 bool register_all(struct worker *worker, struct error *error)

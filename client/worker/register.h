@@ -10,4 +10,7 @@ MUST_USE bool register_all(struct worker *worker, struct error *error);
 /* Bytes that a lease may take. */
 uint64_t worker_memory_max(const struct worker_config *config);
 
+/* The end of a worker that ends in order: its offer is withdrawn if it is to be. */
+MUST_USE bool register_end(struct worker *worker, struct error *error);
+
 #endif /* CLIENT_WORKER_REGISTER_H */

@@ -99,6 +99,8 @@ struct worker {
     uint64_t told_ms;
     uint64_t retry_ms; /* monotonic: nothing is sent again before */
     uint32_t leases;
+    bool has_offer;
+    struct hash offer;
     float pace_ms; /* of one step */
     bool spoilt;   /* the journal is not what the chain holds: no attempt will end better */
     bool training;

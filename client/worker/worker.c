@@ -232,8 +232,8 @@ bool worker_run(const struct worker_config *config, struct error *error)
     worker.worker_sender = address_equal(&worker.provider, &worker.address)
                                ? &worker.provider_sender
                                : &worker.worker_sender_own;
-    const bool ok =
-        register_all(&worker, error) && read_params(&worker, error) && loop(&worker, error);
+    const bool ok = register_all(&worker, error) && read_params(&worker, error) &&
+                    loop(&worker, error) && register_end(&worker, error);
     task_free(worker.task);
     return ok;
 }

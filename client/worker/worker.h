@@ -48,6 +48,7 @@ struct worker_config {
     uint64_t memory_max;       /* bytes a lease may take in all; 0: three quarters of the RAM */
     int nice;                  /* 0 .. 19 */
     uint32_t leases_max;       /* end after so many; 0: never */
+    bool cancel_offer;         /* withdraw the offer when it ends in order */
     uint32_t linger_ms;        /* serve the last state so long after a lease; 0: 60 s */
     const volatile sig_atomic_t *stop; /* ends the loop when not 0; may be NULL */
     void (*progress)(void *context, const struct worker_progress *progress); /* about every 2 s */

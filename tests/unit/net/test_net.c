@@ -283,10 +283,6 @@ static void test_reconnect(void **state)
     (void)event_wait(&b, NET_EVENT_CONNECTED);
     trouble_wait(&a, &b, NET_REASON_NONE);
 
-    struct net_peer peer = {.address = b.address, .key = node_key(&b)};
-    net_peer_remove(a.net, &peer);
-    assert_int_equal(event_wait(&a, NET_EVENT_DISCONNECTED).reason, NET_REASON_LOCAL);
-    (void)event_wait(&b, NET_EVENT_DISCONNECTED);
     node_close(&a);
     node_close(&b);
 }
