@@ -2,6 +2,7 @@
 # training.sh GRADUS FORGE: the main job in small. Three workers train two rounds; a validator and a
 # worker are killed with SIGKILL on the way and started again; the checkpoint is certified,
 # everybody is paid the same, the history passes an audit that agrees on the last root.
+# A worker whose parameters were changed on disk fetches them again.
 # A worker that lies goes on in round 2 from a forged state: the chain takes it, the training
 # audit names the step.
 GRADUS=$1
@@ -39,6 +40,14 @@ started() { grep -q "round 1/2" "$E2E_DIR/job.err"; }
 wait_for 120 started
 kill -9 "$(cat "$net/validator-1/pid")"
 kill -9 "$(cat "$E2E_DIR/worker-2.pid")"
+# Its parameters change under a right digest: the chain holds their root.
+python3 - "$net" <<'PY'
+import glob, hashlib, sys
+(path,) = glob.glob("%s/worker-2/*/base" % sys.argv[1])
+body = bytearray(open(path, "rb").read()[:-32])
+body[200] ^= 1
+open(path, "wb").write(bytes(body) + hashlib.sha256(body).digest())
+PY
 worker 2
 # Kill a worker within round 2 ...
 liar=$(python3 - "$net" "$E2E_DIR" <<'PY'
@@ -73,6 +82,8 @@ wait_for 120 closed
 "$GRADUS" localnet up --dir "$net" --only 1 >/dev/null
 
 wait "$job" || { tail -n 5 "$E2E_DIR/job.err"; tail -n 3 "$E2E_DIR"/worker-*.log; fail "the job ended badly"; }
+grep -q "the parameters of round 0 are not those of the chain; they are fetched" "$E2E_DIR/worker-2.log" ||
+    fail "worker 2 went on from changed parameters"
 [ "$(field rounds_certified <"$E2E_DIR/job.out" | head -n 1)" = 2 ] || fail "not every round is certified"
 [ "$(field earned <"$E2E_DIR/job.out" | sort -u | wc -l)" = 1 ] || fail "the members earned differently"
 [ -s "$E2E_DIR/model.safetensors" ] && [ -s "$E2E_DIR/loss.svg" ] || fail "a result is missing"
