@@ -139,6 +139,20 @@ static void test_parameters(void **state)
     assert_false(shard_code_derive(4, BLOCK_SIZE_MAX + 1, &code));
 }
 
+static void check_subset(const struct coded *c, uint32_t set)
+{
+    bool present[VALIDATOR_COUNT_MAX] = {false};
+    uint32_t have = 0;
+    bool same = false;
+    for (uint32_t i = 0; i < c->code.count; i++) {
+        present[i] = (set >> i & 1) != 0;
+        have += present[i] ? 1 : 0;
+    }
+    const bool enough = have >= c->code.required;
+    assert_int_equal(restore(c, present, &same), enough ? SHARD_AVAILABLE : SHARD_SHORT);
+    assert_int_equal(same, enough);
+}
+
 /* Every subset of four, seven and ten; each large enough one gives the block back. */
 static void test_every_subset(void **state)
 {
@@ -148,16 +162,7 @@ static void test_every_subset(void **state)
         struct coded c;
         coded_make(&c, sizes[s], 1000);
         for (uint32_t set = 0; set < 1U << c.code.count; set++) {
-            bool present[VALIDATOR_COUNT_MAX] = {false};
-            uint32_t have = 0;
-            bool same = false;
-            for (uint32_t i = 0; i < c.code.count; i++) {
-                present[i] = (set >> i & 1) != 0;
-                have += present[i] ? 1 : 0;
-            }
-            const enum shard_verdict want = have >= c.code.required ? SHARD_AVAILABLE : SHARD_SHORT;
-            assert_int_equal(restore(&c, present, &same), want);
-            assert_int_equal(same, want == SHARD_AVAILABLE);
+            check_subset(&c, set);
         }
         coded_free(&c);
     }
@@ -180,28 +185,38 @@ static void test_random(void **state)
     }
 }
 
+enum lie {
+    LIE_PARITY,  /* a parity shard that is none */
+    LIE_SIZE,    /* a code word of something that is no block of this size */
+    LIE_PADDING, /* the same, with a byte behind the block */
+    LIE_COUNT,
+};
+
+static void tell(struct coded *c, enum lie lie)
+{
+    if (lie == LIE_PARITY) {
+        c->room[9 * (size_t)c->code.shard_size + 5] ^= 1;
+    } else {
+        bool content[VALIDATOR_COUNT_MAX] = {false};
+        struct bytes block;
+        memset(content, 1, c->code.required);
+        c->room[lie == LIE_SIZE ? 3 : SHARD_LENGTH_SIZE + c->code.block_size] ^= 1;
+        /* Leaves the parity of what stands there now. */
+        assert_int_equal(shard_restore(&c->code, &c->root, content, c->room, &block),
+                         SHARD_INCONSISTENT);
+    }
+    hash_room(c);
+}
+
 /* A leader that lies: whatever k shards a node holds, all nodes say the same. */
 static void test_one_verdict(void **state)
 {
     (void)state;
-    enum { LIES = 3, SUBSETS = 30 };
-    for (uint32_t lie = 0; lie < LIES; lie++) {
+    enum { SUBSETS = 30 };
+    for (int lie = 0; lie < LIE_COUNT; lie++) {
         struct coded c;
         coded_make(&c, 10, 1000);
-        if (lie == 0) { /* a parity shard that is none */
-            c.room[9 * (size_t)c.code.shard_size + 5] ^= 1;
-        } else { /* a code word of something that is no block of this size */
-            c.room[lie == 1 ? 3 : SHARD_LENGTH_SIZE + c.code.block_size] ^= 1;
-            memcpy(c.block, c.room + SHARD_LENGTH_SIZE, c.code.block_size);
-            bool content[VALIDATOR_COUNT_MAX] = {false};
-            for (uint32_t i = 0; i < c.code.required; i++) {
-                content[i] = true;
-            }
-            struct bytes block;
-            assert_int_equal(shard_restore(&c.code, &c.root, content, c.room, &block),
-                             SHARD_INCONSISTENT); /* leaves its parity in room */
-        }
-        hash_room(&c);
+        tell(&c, (enum lie)lie);
         for (uint32_t i = 0; i < SUBSETS; i++) {
             bool present[VALIDATOR_COUNT_MAX];
             bool same = false;
