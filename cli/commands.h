@@ -25,6 +25,10 @@
     COMMAND(cli_query_object)                                                                      \
     COMMAND(cli_query_tx)                                                                          \
     COMMAND(cli_history_export)                                                                    \
+    COMMAND(cli_history_ls)                                                                        \
+    COMMAND(cli_history_show)                                                                      \
+    COMMAND(cli_history_cat)                                                                       \
+    COMMAND(cli_history_verify)                                                                    \
     COMMAND(cli_audit_replay)                                                                      \
     COMMAND(cli_keys_new)                                                                          \
     COMMAND(cli_keys_show)                                                                         \
