@@ -78,9 +78,14 @@ static void dial_done(void *arg)
 
 static bool dialer_make(struct dial *dial)
 {
-    if (dial->dialer != NULL) {
+    if (dial->dialer != NULL && !dial->closed) {
         return true;
     }
+    if (dial->dialer != NULL) {
+        nng_stream_dialer_free(dial->dialer);
+        dial->dialer = NULL;
+    }
+    dial->closed = false;
     char url[ENDPOINT_SIZE_MAX + 16];
     (void)snprintf(url, sizeof url, "tls+tcp://%s", dial->address);
     nng_stream_dialer *dialer = NULL;
@@ -102,16 +107,21 @@ void dial_start(struct dial *dial)
         dial_failed(dial);
         return;
     }
-    nng_aio_set_timeout(dial->aio, (nng_duration)dial->net->timing.handshake_ms);
+    nng_aio_set_timeout(dial->aio, NNG_DURATION_INFINITE); /* the keeper keeps the time */
     nng_stream_dialer_dial(dial->dialer, dial->aio);
 }
 
-void dial_free(struct dial *dial)
+void dial_stop(struct dial *dial)
 {
     if (dial->dialer != NULL) {
         nng_stream_dialer_close(dial->dialer);
     }
-    nng_aio_stop(dial->aio);
+}
+
+void dial_free(struct dial *dial)
+{
+    dial_stop(dial);
+    nng_aio_stop(dial->aio); /* not busy: there is only the end of its callback to wait for */
     nng_aio_free(dial->aio);
     if (dial->dialer != NULL) {
         nng_stream_dialer_free(dial->dialer);

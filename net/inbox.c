@@ -108,7 +108,7 @@ void inbox_clear_locked(struct link *link)
 /* Half empty again: the session is read on. */
 static void resume_locked(struct link *link)
 {
-    if (link->paused && link->inbox_count <= NET_INBOX_MAX / 2 &&
+    if (link->paused && link_lives_locked(link) && link->inbox_count <= NET_INBOX_MAX / 2 &&
         link->inbox_size <= NET_INBOX_SIZE_MAX / 2) {
         link->paused = false;
         link->receiving = true;

@@ -61,7 +61,8 @@ static void link_settle(struct link *link)
 {
     struct net *net = link->net;
     (void)pthread_mutex_lock(&net->lock);
-    if (link->state == LINK_ENDING && !link->sending && !link->receiving) {
+    /* One that began to end a moment ago, with its stream open, is in the work list again. */
+    if (link->state == LINK_ENDING && link->stream_closed && !link->sending && !link->receiving) {
         over_locked(link);
     }
     if (link->state == LINK_OVER && net->closing) {
@@ -165,65 +166,115 @@ static void link_watch_locked(struct link *link, uint64_t now, uint64_t *due_ms)
     }
 }
 
-/* The next dial to free, abort or start; busy and aborted are set for it. */
-static struct dial *dial_next_locked(struct net *net, uint64_t now, uint64_t *due_ms)
+enum dial_duty { DIAL_REST, DIAL_START, DIAL_STOP, DIAL_FREE };
+
+/* What is to be done about it now; busy and closed are set for that. */
+static enum dial_duty dial_judge_locked(struct dial *dial, uint64_t now, uint64_t *due_ms)
+{
+    if (dial->busy) {
+        uint64_t late_ms = dial->begun_ms + dial->net->timing.handshake_ms;
+        bool stop = !dial->closed && dial->link == NULL && (dial->removed || now >= late_ms);
+        if (!dial->closed) {
+            sooner(due_ms, late_ms);
+        }
+        dial->closed = dial->closed || stop;
+        return stop ? DIAL_STOP : DIAL_REST;
+    }
+    if (dial->link != NULL) {
+        return DIAL_REST;
+    }
+    if (dial->removed) {
+        return DIAL_FREE;
+    }
+    if (dial->passive || now < dial->due_ms) {
+        sooner(due_ms, dial->passive ? UINT64_MAX : dial->due_ms);
+        return DIAL_REST;
+    }
+    dial->busy = true;
+    dial->begun_ms = now;
+    return DIAL_START;
+}
+
+static struct dial *dial_next_locked(struct net *net, uint64_t now, enum dial_duty *duty,
+                                     uint64_t *due_ms)
 {
     for (struct dial **at = &net->dials; *at != NULL; at = &(*at)->next) {
         struct dial *dial = *at;
-        if (dial->removed && !dial->busy && dial->link == NULL) {
+        *duty = dial_judge_locked(dial, now, due_ms);
+        if (*duty == DIAL_FREE) {
             *at = dial->next;
-            return dial;
         }
-        if (dial->removed && dial->busy && !dial->aborted) {
-            dial->aborted = true;
+        if (*duty != DIAL_REST) {
             return dial;
-        }
-        bool idle = !dial->removed && !dial->passive && !dial->busy && dial->link == NULL;
-        if (idle && now >= dial->due_ms) {
-            dial->busy = true;
-            dial->begun_ms = now;
-            return dial;
-        }
-        if (idle) {
-            sooner(due_ms, dial->due_ms);
         }
     }
+    *duty = DIAL_REST;
     return NULL;
 }
 
 static void dials_serve(struct net *net, uint64_t now, uint64_t *due_ms)
 {
-    for (;;) {
+    enum dial_duty duty = DIAL_REST;
+    do {
         (void)pthread_mutex_lock(&net->lock);
-        struct dial *dial = dial_next_locked(net, now, due_ms);
-        bool removed = dial != NULL && dial->removed;
-        bool busy = dial != NULL && dial->busy;
+        struct dial *dial = dial_next_locked(net, now, &duty, due_ms);
         (void)pthread_mutex_unlock(&net->lock);
-        if (dial == NULL) {
-            return;
-        }
-        if (!removed) {
+        switch (duty) {
+        case DIAL_START:
             dial_start(dial);
-        } else if (busy) {
-            nng_aio_abort(dial->aio, NNG_ECANCELED);
-        } else {
+            break;
+        case DIAL_STOP:
+            dial_stop(dial);
+            break;
+        case DIAL_FREE:
             dial_free(dial);
+            break;
+        case DIAL_REST:
+            break;
         }
-    }
+    } while (duty != DIAL_REST);
 }
 
 static void accept_serve(struct net *net, uint64_t now, uint64_t *due_ms)
 {
     (void)pthread_mutex_lock(&net->lock);
     bool again = net->accept_paused && !net->closing && now >= net->accept_due_ms;
+    bool stop = net->accepting && net->closing && !net->accept_closed;
     if (again) {
         net->accept_paused = false;
+        net->accepting = true;
     } else if (net->accept_paused) {
         sooner(due_ms, net->accept_due_ms);
     }
+    net->accept_closed = net->accept_closed || stop;
     (void)pthread_mutex_unlock(&net->lock);
     if (again) {
         listen_resume(net);
+    }
+    if (stop) {
+        listen_stop(net);
+    }
+}
+
+void nudge_done(void *arg)
+{
+    struct net *net = arg;
+    (void)pthread_mutex_lock(&net->lock);
+    net->nudging = false;
+    (void)pthread_mutex_unlock(&net->lock);
+}
+
+/* An operation that does nothing but wake a thread of NNG.  NNG's threads wait for callbacks
+ * on a condition variable without a time, and glibc before 2.41 may lose a wake-up of one
+ * (bug 25847): without other traffic that callback, and with it net_close, waits for ever. */
+static void nudge(struct net *net)
+{
+    (void)pthread_mutex_lock(&net->lock);
+    bool under_way = net->nudging;
+    net->nudging = true;
+    (void)pthread_mutex_unlock(&net->lock);
+    if (!under_way && nng_aio_begin(net->nudge_aio)) {
+        nng_aio_finish(net->nudge_aio, 0);
     }
 }
 
@@ -234,14 +285,18 @@ static bool rest(struct net *net, uint64_t due_ms)
     for (struct link *link = net->links; link != NULL; link = link->older) {
         link_watch_locked(link, net_now_ms(), &due_ms);
     }
-    bool goes_on = !net->closing || net->links != NULL || net->dials != NULL;
+    bool goes_on = !net->closing || net->links != NULL || net->dials != NULL || net->accepting;
+    bool quiet = false;
     if (goes_on && net->work_first == NULL && !net->wanted) {
         struct timespec until = {.tv_sec = (time_t)(due_ms / 1000),
                                  .tv_nsec = (long)(due_ms % 1000) * 1000000};
-        (void)pthread_cond_timedwait(&net->work_cond, &net->lock, &until);
+        quiet = pthread_cond_timedwait(&net->work_cond, &net->lock, &until) != 0;
     }
     net->wanted = false;
     (void)pthread_mutex_unlock(&net->lock);
+    if (quiet) {
+        nudge(net);
+    }
     return goes_on;
 }
 

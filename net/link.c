@@ -30,6 +30,20 @@ void link_work_locked(struct link *link)
     keeper_wake_locked(net);
 }
 
+bool link_lives_locked(const struct link *link)
+{
+    switch (link->state) {
+    case LINK_GREETING:
+    case LINK_REFUSED:
+    case LINK_OPEN:
+        return true;
+    case LINK_ENDING:
+    case LINK_OVER:
+        return false;
+    }
+    UNREACHABLE();
+}
+
 struct link *link_find_locked(struct net *net, uint64_t id)
 {
     struct link *link = net->slots[id % NET_SESSION_MAX];

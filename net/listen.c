@@ -14,14 +14,15 @@ static void accept_done(void *arg)
     if (result == 0) {
         link_begin(net, nng_aio_get_output(net->accept_aio, 0), NULL);
     }
-    bool again = false;
     (void)pthread_mutex_lock(&net->lock);
+    bool again = !net->closing && result == 0;
     if (!net->closing && result != 0) {
         net->accept_paused = true;
         net->accept_due_ms = net_now_ms() + ACCEPT_REST_MS;
+    }
+    net->accepting = again;
+    if (!again) {
         keeper_wake_locked(net);
-    } else {
-        again = !net->closing;
     }
     (void)pthread_mutex_unlock(&net->lock);
     if (again) {
@@ -92,17 +93,22 @@ bool listen_open(struct net *net, const char *address, struct error *error)
     }
     net->port = (uint16_t)port;
     nng_aio_set_timeout(net->accept_aio, NNG_DURATION_INFINITE);
+    (void)pthread_mutex_lock(&net->lock);
+    net->accepting = true;
+    (void)pthread_mutex_unlock(&net->lock);
     nng_stream_listener_accept(net->listener, net->accept_aio);
     return true;
 }
 
-void listen_close(struct net *net)
+void listen_stop(struct net *net)
 {
-    if (net->listener != NULL) {
-        nng_stream_listener_close(net->listener);
-    }
+    nng_stream_listener_close(net->listener);
+}
+
+void listen_free(struct net *net)
+{
     if (net->accept_aio != NULL) {
-        nng_aio_stop(net->accept_aio);
+        nng_aio_stop(net->accept_aio); /* there is only the end of its callback to wait for */
         nng_aio_free(net->accept_aio);
     }
     if (net->listener != NULL) {

@@ -49,6 +49,9 @@ static bool parts_open(struct net *net, const struct net_config *config, struct 
     if (!tls_open(net, config->listen != NULL, error)) {
         return false;
     }
+    if (nng_aio_alloc(&net->nudge_aio, nudge_done, net) != 0) {
+        return error_set(error, EXIT_CODE_FAILURE, "network: out of memory");
+    }
     net->kept = pthread_create(&net->keeper, NULL, keeper_run, net) == 0;
     if (!net->kept) {
         return error_set(error, EXIT_CODE_FAILURE, "network: cannot start a thread");
@@ -102,9 +105,13 @@ void net_close(struct net *net)
         return;
     }
     all_end(net);
-    listen_close(net);
     if (net->kept) {
         (void)pthread_join(net->keeper, NULL);
+    }
+    listen_free(net);
+    if (net->nudge_aio != NULL) {
+        nng_aio_stop(net->nudge_aio);
+        nng_aio_free(net->nudge_aio);
     }
     if (net->tls_server != NULL) {
         nng_tls_config_free(net->tls_server);

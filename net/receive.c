@@ -168,7 +168,7 @@ static bool state_judge(struct link *link, enum take take, enum net_reason reaso
     if (take == TAKE_END) {
         link_end_locked(link, reason);
     }
-    bool goes_on = link->state != LINK_ENDING;
+    bool goes_on = link_lives_locked(link);
     if (!goes_on) {
         link->receiving = false;
         link_work_locked(link);
@@ -205,7 +205,7 @@ void receive_done(void *arg)
     }
     (void)pthread_mutex_lock(&link->net->lock);
     link->heard_ms = net_now_ms();
-    bool goes_on = result == 0 && link->state != LINK_ENDING;
+    bool goes_on = result == 0 && link_lives_locked(link);
     if (!goes_on) {
         bool late = result == NNG_ETIMEDOUT;
         enum net_reason slow =

@@ -126,8 +126,7 @@ void send_ping_locked(struct link *link)
 
 bool send_claim_locked(struct link *link)
 {
-    if (link->sending || link->out_count == 0 || link->state == LINK_ENDING ||
-        link->state == LINK_OVER) {
+    if (link->sending || link->out_count == 0 || !link_lives_locked(link)) {
         return false;
     }
     link->sending = true;
@@ -225,7 +224,7 @@ static struct outgoing *batch_next(struct link *link, size_t *size)
 {
     struct outgoing *batch = NULL;
     (void)pthread_mutex_lock(&link->net->lock);
-    if (link->out_count > 0 && link->state != LINK_ENDING) {
+    if (link->out_count > 0 && link_lives_locked(link)) {
         batch = batch_take_locked(link, size);
         link->write_ms = net_now_ms();
         link->net->stats.writes_out++;

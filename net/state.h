@@ -21,7 +21,12 @@
  * are clear and NNG has ended its operations.
  *
  * NNG 1.5.2 must never be asked to send on a closed TLS stream (the operation may never
- * end), so posting and closing exclude each other by link->post_lock, the innermost lock. */
+ * end), so posting and closing exclude each other by link->post_lock, the innermost lock.
+ *
+ * NNG 1.5.2 must never be asked to cancel a TLS dial or accept either, by an abort, a stop or
+ * a time-out: the cancellation reaches for the connection that a success or a failure at the
+ * same moment has freed (tls_conn_cancel against tls_conn_cb).  Closing the dialer or the
+ * listener ends them without that, and the keeper keeps the time. */
 
 struct body { /* bytes to send, shared by the queues they wait in */
     uint32_t users;
@@ -70,7 +75,7 @@ struct link {
     nng_stream *stream;
     nng_aio *send_aio, *recv_aio;
     pthread_mutex_t post_lock;
-    bool stream_closed; /* under post_lock */
+    bool stream_closed; /* set by the keeper, under post_lock */
 
     bool sending, receiving;
     bool held;         /* in net->held */
@@ -104,8 +109,9 @@ struct dial { /* one lane of a peer that is kept connected */
     struct net_key key;
     enum net_lane lane;
     bool passive; /* the other side dials */
-    bool removed, aborted;
-    bool busy;         /* an attempt is on its way */
+    bool removed;
+    bool busy;   /* an attempt is on its way */
+    bool closed; /* so is its end: the dialer is closed, and the next attempt needs a new one */
     struct link *link; /* its session, greeting or open */
     nng_stream_dialer *dialer;
     nng_aio *aio;
@@ -124,6 +130,7 @@ struct net {
     nng_tls_config *tls_server, *tls_client;
     nng_stream_listener *listener;
     nng_aio *accept_aio;
+    nng_aio *nudge_aio;
     pthread_t keeper;
     bool kept;  /* the keeper runs */
     bool quiet; /* a client: it tells its caller, not the log */
@@ -133,7 +140,10 @@ struct net {
     pthread_cond_t event_cond; /* net_poll and net_client_open wait */
     bool wanted;               /* the keeper shall look again before it rests */
     bool closing;
+    bool accepting;     /* an accept is on its way, or its callback runs */
     bool accept_paused; /* until the keeper accepts again */
+    bool accept_closed; /* the keeper has closed the listener */
+    bool nudging;       /* nudge_aio is on its way */
     uint64_t accept_due_ms;
     struct link *slots[NET_SESSION_MAX];
     uint32_t slot_next;
@@ -159,9 +169,10 @@ void link_begin(struct net *net, nng_stream *stream, struct dial *dial);
 void link_end_locked(struct link *link, enum net_reason reason);
 void link_work_locked(struct link *link);
 struct link *link_find_locked(struct net *net, uint64_t id);
-void link_read_on(struct link *link);      /* by whoever set receiving */
-void link_close_stream(struct link *link); /* by the keeper */
-void link_free(struct link *link);         /* by the keeper, unlinked */
+bool link_lives_locked(const struct link *link); /* it reads and writes */
+void link_read_on(struct link *link);            /* by whoever set receiving */
+void link_close_stream(struct link *link);       /* by the keeper */
+void link_free(struct link *link);               /* by the keeper, unlinked */
 
 /* receive.c */
 void receive_done(void *arg);
@@ -192,7 +203,8 @@ void inbox_clear_locked(struct link *link);
 /* listen.c */
 MUST_USE bool listen_open(struct net *net, const char *address, struct error *error);
 void listen_resume(struct net *net); /* by the keeper */
-void listen_close(struct net *net);
+void listen_stop(struct net *net);   /* by the keeper: accepting ends soon */
+void listen_free(struct net *net);   /* after the keeper has ended */
 MUST_USE bool tls_open(struct net *net, bool server, struct error *error);
 /* NET_REASON_NONE when there is a place for one more of this role. */
 enum net_reason listen_place_locked(const struct link *link, enum net_role role);
@@ -201,6 +213,7 @@ void listen_evict_locked(struct net *net, const struct link *newcomer);
 
 /* dial.c */
 void dial_start(struct dial *dial); /* by the keeper, busy is set */
+void dial_stop(struct dial *dial);  /* by the keeper, once: the attempt ends soon, in failure */
 void dial_free(struct dial *dial);  /* by the keeper, unlinked */
 /* The link of this dial is no more. */
 void dial_lost_locked(struct dial *dial, const struct link *link);
@@ -208,5 +221,6 @@ void dial_lost_locked(struct dial *dial, const struct link *link);
 /* keeper.c */
 void *keeper_run(void *arg);
 void keeper_wake_locked(struct net *net);
+void nudge_done(void *arg);
 
 #endif /* NET_STATE_H */

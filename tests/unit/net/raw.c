@@ -1,6 +1,7 @@
 #include "raw.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -165,5 +166,15 @@ int tcp_dial(const char *address)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     assert_int_equal(connect(fd, (const struct sockaddr *)(const void *)&in, sizeof in), 0);
+    return fd;
+}
+
+int tcp_dial_begin(const char *address)
+{
+    struct sockaddr_in in = loopback(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    (void)connect(fd, (const struct sockaddr *)(const void *)&in, sizeof in);
     return fd;
 }

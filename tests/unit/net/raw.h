@@ -27,5 +27,6 @@ void raw_message(struct raw *raw, struct bytes message);
 /* A plain TCP socket that listens on loopback and never says a word. */
 int mute_listen(char address[32]);
 int tcp_dial(const char *address);
+int tcp_dial_begin(const char *address); /* does not wait: a full backlog answers nothing */
 
 #endif /* TESTS_UNIT_NET_RAW_H */

@@ -1,4 +1,5 @@
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/endian.h"
@@ -38,16 +39,64 @@ static void test_mute_listener(void **state)
     trouble_wait(&a, &mute, NET_REASON_HANDSHAKE_TIMEOUT);
     assert_true(test_now_ms() - begun >= quick.handshake_ms);
     node_close(&a);
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    while (poll(&ready, 1, 0) == 1) { /* what waits below is of the second half */
+        (void)close(accept(fd, NULL, NULL));
+    }
 
     /* Closing in the middle of the default five seconds. */
     node_open(&a, NET_ROLE_VALIDATOR, NULL);
     node_dial(&a, &mute, true, true);
-    struct pollfd ready = {.fd = fd, .events = POLLIN};
     assert_int_equal(poll(&ready, 1, PATIENCE_MS), 1);
     begun = test_now_ms();
     node_close(&a);
     assert_true(test_now_ms() - begun < NET_HANDSHAKE_MS / 2);
     crypto_key_free(mute.key);
+    (void)close(fd);
+}
+
+/* The peer's backlog is full and connecting takes for ever: an attempt ends by its deadline,
+ * the next one is made, closing does not wait. */
+static void test_connect_stalls(void **state)
+{
+    (void)state;
+    enum { CROWD = 24 /* above mute_listen's backlog */ };
+    struct node a;
+    struct node full;
+    memset(&full, 0, sizeof full);
+    full.key = crypto_key_generate();
+    int fd = mute_listen(full.address);
+    int crowd[CROWD];
+    for (int i = 0; i < CROWD; i++) {
+        crowd[i] = tcp_dial_begin(full.address);
+    }
+    node_open(&a, NET_ROLE_VALIDATOR, &quick);
+    uint64_t begun = test_now_ms();
+    node_dial(&a, &full, true, true);
+    trouble_wait(&a, &full, NET_REASON_CANNOT_CONNECT);
+    assert_true(test_now_ms() - begun >= quick.handshake_ms);
+    for (int i = 0; i < CROWD; i++) {
+        (void)close(crowd[i]);
+    }
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    while (poll(&ready, 1, 0) == 1) {
+        (void)close(accept(fd, NULL, NULL));
+    }
+    trouble_wait(&a, &full, NET_REASON_HANDSHAKE_TIMEOUT); /* a new attempt got through */
+    node_close(&a);
+
+    for (int i = 0; i < CROWD; i++) {
+        crowd[i] = tcp_dial_begin(full.address);
+    }
+    node_open(&a, NET_ROLE_VALIDATOR, NULL);
+    node_dial(&a, &full, true, true);
+    begun = test_now_ms();
+    node_close(&a);
+    assert_true(test_now_ms() - begun < NET_HANDSHAKE_MS / 2);
+    for (int i = 0; i < CROWD; i++) {
+        (void)close(crowd[i]);
+    }
+    crypto_key_free(full.key);
     (void)close(fd);
 }
 
@@ -433,13 +482,13 @@ static void test_class_is_full(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mute_listener),       cmocka_unit_test(test_mute_dialer),
-        cmocka_unit_test(test_wrong_chain),         cmocka_unit_test(test_wrong_key),
-        cmocka_unit_test(test_not_admitted),        cmocka_unit_test(test_garbage),
-        cmocka_unit_test(test_attacks_on_frames),   cmocka_unit_test(test_announced_only),
-        cmocka_unit_test(test_slow_reader),         cmocka_unit_test(test_backpressure),
-        cmocka_unit_test(test_close_while_stalled), cmocka_unit_test(test_strangers),
-        cmocka_unit_test(test_class_is_full),
+        cmocka_unit_test(test_mute_listener),  cmocka_unit_test(test_connect_stalls),
+        cmocka_unit_test(test_mute_dialer),    cmocka_unit_test(test_wrong_chain),
+        cmocka_unit_test(test_wrong_key),      cmocka_unit_test(test_not_admitted),
+        cmocka_unit_test(test_garbage),        cmocka_unit_test(test_attacks_on_frames),
+        cmocka_unit_test(test_announced_only), cmocka_unit_test(test_slow_reader),
+        cmocka_unit_test(test_backpressure),   cmocka_unit_test(test_close_while_stalled),
+        cmocka_unit_test(test_strangers),      cmocka_unit_test(test_class_is_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
