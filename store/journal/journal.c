@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/endian.h"
+#include "crypto/crypto.h"
 #include "store/journal/segment.h"
 
 struct journal {
@@ -77,7 +77,8 @@ static bool segment_begin(struct journal *journal, uint64_t number, struct error
         !segment_open(journal, active(journal), true, &journal->file, error)) {
         return false;
     }
-    segment_header_write(number, header);
+    crypto_random_bytes(&active(journal)->salt, sizeof(active(journal)->salt));
+    segment_header_write(active(journal), header);
     active(journal)->size = sizeof(header);
     return disk->truncate(disk->context, journal->file, 0, error) &&
            disk->write_at(disk->context, journal->file, 0, bytes_of(header, sizeof(header)),
@@ -117,14 +118,19 @@ static void visit_record(const struct record_view *record, journal_visit *visit,
     visit(context, &out);
 }
 
-/* Read every intact record from the front; returns the offset behind the last. */
+/* Read every intact record from the front; returns the offset behind the last.  A BEGIN
+ * without the segment's salt is none of ours. */
 static size_t segment_replay(struct journal *journal, struct segment *segment, struct bytes data,
                              journal_visit *visit, void *context)
 {
     struct record_view record;
     size_t offset = SEGMENT_HEADER_SIZE;
     while (segment_record_parse(data, offset, &record)) {
-        if (!segment_record_is_begin(&record, &journal->unit_number)) {
+        const bool begins = segment_record_is_begin(&record, segment->salt, &journal->unit_number);
+        if (!begins && record.type == RECORD_BEGIN) {
+            break;
+        }
+        if (!begins) {
             segment_note(segment, record.key);
             visit_record(&record, visit, context);
         }
@@ -150,12 +156,28 @@ static bool segment_cut(struct journal *journal, size_t end, struct error *error
     const struct disk_port *disk = &journal->disk;
     struct segment *segment = active(journal);
     uint8_t header[SEGMENT_HEADER_SIZE];
-    segment_header_write(segment->number, header);
-    segment->size = end > 0 ? end : sizeof(header);
-    return disk->truncate(disk->context, journal->file, end, error) &&
-           disk->write_at(disk->context, journal->file, 0, bytes_of(header, sizeof(header)),
-                          error) &&
+    if (!disk->truncate(disk->context, journal->file, end, error)) {
+        return false;
+    }
+    segment->size = end;
+    if (end == 0) {
+        crypto_random_bytes(&segment->salt, sizeof(segment->salt));
+        segment_header_write(segment, header);
+        segment->size = sizeof(header);
+    }
+    return (end > 0 || disk->write_at(disk->context, journal->file, 0,
+                                      bytes_of(header, sizeof(header)), error)) &&
            disk->sync(disk->context, journal->file, error);
+}
+
+static bool other_format(const struct segment *segment, struct error *error)
+{
+    char name[DISK_NAME_MAX];
+    segment_name(segment->number, name);
+    return error_set(error, EXIT_CODE_VERSION,
+                     "%s: another version's format; start the gradus that wrote it, or restore "
+                     "this node as a new member",
+                     name);
 }
 
 struct recovery {
@@ -169,14 +191,25 @@ static bool segment_judge(struct journal *journal, struct bytes data,
 {
     struct segment *segment = active(journal);
     size_t end = 0;
-    if (segment_header_check(data, segment->number)) {
+    bool torn = true;
+    switch (segment_header_read(data, segment)) {
+    case SEGMENT_HEADER_OK:
         end = segment_replay(journal, segment, data, recovery->visit, recovery->context);
+        torn = !segment_has_later_unit(data, end, journal->unit_number, segment->salt);
+        break;
+    case SEGMENT_HEADER_TORN:
+        break;
+    case SEGMENT_HEADER_BAD:
+        torn = false; /* the header was synced before the first record was written */
+        break;
+    case SEGMENT_HEADER_OTHER_FORMAT:
+        return other_format(segment, error);
     }
     segment->size = end;
     if (end == data.size && end > 0) {
         return true;
     }
-    if (!recovery->newest || segment_has_later_unit(data, end, journal->unit_number)) {
+    if (!recovery->newest || !torn) {
         return corrupt(segment, end, error);
     }
     journal->truncated_size = data.size - end;
@@ -318,10 +351,8 @@ void journal_append(struct journal *journal, const struct journal_record *record
     ASSERT(record->payload.size <= JOURNAL_PAYLOAD_SIZE_MAX);
     ASSERT((uint8_t)record->type != RECORD_BEGIN);
 
-    if (journal->unit_size == 0) {
-        uint8_t number[BEGIN_PAYLOAD_SIZE];
-        store_le64(number, journal->unit_number);
-        unit_add(journal, RECORD_BEGIN, (struct segment_key){0}, bytes_of(number, sizeof(number)));
+    if (journal->unit_size == 0) { /* BEGIN is written when it is known into which segment */
+        (void)unit_room(journal, segment_record_size(BEGIN_PAYLOAD_SIZE));
         journal->unit_range = (struct segment){0};
     }
     const struct segment_key key = {.epoch = record->epoch, .view = record->view};
@@ -347,6 +378,7 @@ static bool unit_write(struct journal *journal, struct error *error)
         return false;
     }
     struct segment *segment = active(journal);
+    segment_begin_write(journal->unit, journal->unit_number, segment->salt);
     const struct bytes unit = bytes_of(journal->unit, journal->unit_size);
     if (!disk->write_at(disk->context, journal->file, segment->size, unit, error) ||
         !disk->sync(disk->context, journal->file, error)) {
@@ -386,11 +418,9 @@ struct view_filter {
 static void view_visit(const struct view_filter *filter, struct bytes data, size_t end)
 {
     struct record_view record;
-    uint64_t unit = 0;
     size_t offset = SEGMENT_HEADER_SIZE;
     while (offset < end && segment_record_parse(data, offset, &record)) {
-        if (!segment_record_is_begin(&record, &unit) &&
-            segment_key_compare(record.key, filter->key) == 0) {
+        if (record.type != RECORD_BEGIN && segment_key_compare(record.key, filter->key) == 0) {
             visit_record(&record, filter->visit, filter->context);
         }
         offset = record.next;

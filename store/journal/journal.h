@@ -9,14 +9,16 @@
  *
  *      journal_append ... journal_append, journal_sync     one turn of the node: one fdatasync
  *
- * Segment files "journal-<16 hex digits>", each a 32-byte header and records:
+ * Segment files "journal-<16 hex digits>", each a 40-byte header and records:
  *
  *      size u32 | type u8 | epoch u64 | view u64 | payload | crc32c u32      little-endian
  *
  * size counts type..payload; the CRC covers size..payload.  Each sync unit begins with a
- * BEGIN record that carries the unit's number.  Recovery: the last unit may be torn, and is cut
- * off at its first bad record; a bad record with a later unit behind it, or in an older
- * segment, was durable once: the journal refuses to open and names file and offset.
+ * BEGIN record that carries the unit's number and the random salt of the segment's header.
+ * Recovery: the last unit may be torn, and is cut off at its first bad record; a bad record
+ * with a later unit behind it, or in an older segment, was durable once: the journal refuses to
+ * open and names file and offset.  Without the salt the author of a block could put a BEGIN
+ * into its bytes, and a kill while that block is written would look like such damage.
  *
  * The payload is opaque here; what the node puts there stands beside each type.  Nothing is
  * ever rewritten: segments are added, and removed once all their views are final. */
@@ -47,7 +49,7 @@ typedef void journal_visit(void *context, const struct journal_record *record);
 
 /* Open or make the journal in the port's directory; every record is visited in the order of
  * appending.  port is copied; what its context points to must outlive the journal.
- * EXIT_CODE_CORRUPT as said above. */
+ * EXIT_CODE_CORRUPT as said above, EXIT_CODE_VERSION for another format. */
 MUST_USE bool journal_open(const struct disk_port *port, journal_visit *visit, void *context,
                            struct journal **out, struct error *error);
 void journal_close(struct journal *journal); /* what was not synced is lost; NULL is allowed */

@@ -8,7 +8,7 @@
 #include "store/journal/crc32c.h"
 
 static const char magic[16] = {'g', 'r', 'a', 'd', 'u', 's', '.', 'j',
-                               'o', 'u', 'r', 'n', 'a', 'l', '/', '1'};
+                               'o', 'u', 'r', 'n', 'a', 'l', '/', '2'};
 
 int segment_key_compare(struct segment_key a, struct segment_key b)
 {
@@ -54,19 +54,31 @@ bool segment_name_parse(const char *name, uint64_t *number)
     return true;
 }
 
-void segment_header_write(uint64_t number, uint8_t out[SEGMENT_HEADER_SIZE])
+void segment_header_write(const struct segment *segment, uint8_t out[SEGMENT_HEADER_SIZE])
 {
     memset(out, 0, SEGMENT_HEADER_SIZE);
     memcpy(out, magic, sizeof(magic));
-    store_le64(out + 16, number);
-    store_le32(out + 28, crc32c(0, bytes_of(out, 28)));
+    store_le64(out + 16, segment->number);
+    store_le64(out + 24, segment->salt);
+    store_le32(out + 36, crc32c(0, bytes_of(out, 36)));
 }
 
-bool segment_header_check(struct bytes data, uint64_t number)
+enum segment_header segment_header_read(struct bytes data, struct segment *segment)
 {
     uint8_t expected[SEGMENT_HEADER_SIZE];
-    segment_header_write(number, expected);
-    return data.size >= sizeof(expected) && memcmp(data.data, expected, sizeof(expected)) == 0;
+    if (data.size >= sizeof(expected)) {
+        segment->salt = load_le64(data.data + 24);
+        segment_header_write(segment, expected);
+        if (memcmp(data.data, expected, sizeof(expected)) == 0) {
+            return SEGMENT_HEADER_OK;
+        }
+    }
+    const size_t stem = sizeof(magic) - 1;
+    if (data.size > stem && memcmp(data.data, magic, stem) == 0 && data.data[stem] != magic[stem] &&
+        data.data[stem] >= '1' && data.data[stem] <= '9') {
+        return SEGMENT_HEADER_OTHER_FORMAT;
+    }
+    return data.size <= sizeof(expected) ? SEGMENT_HEADER_TORN : SEGMENT_HEADER_BAD;
 }
 
 void segment_record_write(uint8_t *out, uint8_t type, struct segment_key key, struct bytes payload)
@@ -106,16 +118,26 @@ bool segment_record_parse(struct bytes data, size_t offset, struct record_view *
     return true;
 }
 
-bool segment_record_is_begin(const struct record_view *record, uint64_t *unit)
+void segment_begin_write(uint8_t *out, uint64_t unit, uint64_t salt)
 {
-    if (record->type != RECORD_BEGIN || record->payload.size != BEGIN_PAYLOAD_SIZE) {
+    uint8_t payload[BEGIN_PAYLOAD_SIZE];
+    store_le64(payload, unit);
+    store_le64(payload + 8, salt);
+    segment_record_write(out, RECORD_BEGIN, (struct segment_key){0},
+                         bytes_of(payload, sizeof(payload)));
+}
+
+bool segment_record_is_begin(const struct record_view *record, uint64_t salt, uint64_t *unit)
+{
+    if (record->type != RECORD_BEGIN || record->payload.size != BEGIN_PAYLOAD_SIZE ||
+        load_le64(record->payload.data + 8) != salt) {
         return false;
     }
     *unit = load_le64(record->payload.data);
     return true;
 }
 
-bool segment_has_later_unit(struct bytes data, size_t offset, uint64_t unit)
+bool segment_has_later_unit(struct bytes data, size_t offset, uint64_t unit, uint64_t salt)
 {
     const uint32_t begin_size = RECORD_HEAD_SIZE - 4 + BEGIN_PAYLOAD_SIZE;
     struct record_view record;
@@ -123,8 +145,8 @@ bool segment_has_later_unit(struct bytes data, size_t offset, uint64_t unit)
     for (size_t at = offset + 1;
          data.size - at >= segment_record_size(BEGIN_PAYLOAD_SIZE) && at < data.size; at++) {
         if (load_le32(data.data + at) == begin_size && data.data[at + 4] == RECORD_BEGIN &&
-            segment_record_parse(data, at, &record) && segment_record_is_begin(&record, &number) &&
-            number > unit) {
+            segment_record_parse(data, at, &record) &&
+            segment_record_is_begin(&record, salt, &number) && number > unit) {
             return true;
         }
     }

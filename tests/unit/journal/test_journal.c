@@ -238,7 +238,8 @@ static void damage_is_refused(void **state)
     }
     journal_close(journal);
     struct sim_file *file = sim_disk_file(&disk, "journal-0000000000000001");
-    const size_t last_unit = file->now_size - segment_record_size(50) - segment_record_size(8);
+    const size_t last_unit =
+        file->now_size - segment_record_size(50) - segment_record_size(BEGIN_PAYLOAD_SIZE);
     uint32_t refused = 0;
     for (size_t at = 0; at < last_unit; at += 7) {
         file->now[at] ^= 0x10;
@@ -253,6 +254,38 @@ static void damage_is_refused(void **state)
         refused++;
     }
     assert_true(refused > 100);
+    sim_disk_free(&disk);
+}
+
+/* A block's bytes are another's choice: a record of ours that stands in them, with any unit
+ * number and a right CRC, makes no unit out of a torn tail. */
+static void a_payload_forges_no_unit(void **state)
+{
+    (void)state;
+    static struct sim_disk disk;
+    static struct seen seen;
+    const struct disk_port port = sim_disk_port(&disk);
+    struct journal *journal = open_journal(&port, &seen);
+    put(journal, 1, 50);
+    unit_sync(journal);
+
+    uint8_t forged[BEGIN_PAYLOAD_SIZE];
+    uint8_t block[400] = {0};
+    memset(forged, 0x7F, sizeof(forged));
+    segment_record_write(block + 100, RECORD_BEGIN, (struct segment_key){0},
+                         bytes_of(forged, sizeof(forged)));
+    journal_append(journal, &(struct journal_record){.type = JOURNAL_PROPOSAL,
+                                                     .epoch = 1,
+                                                     .view = 2,
+                                                     .payload = bytes_of(block, sizeof(block))});
+    unit_sync(journal);
+    journal_close(journal);
+    sim_disk_file(&disk, "journal-0000000000000001")->now_size -= 50; /* killed while writing */
+
+    journal = open_journal(&port, &seen);
+    assert_non_null(journal);
+    assert_int_equal(seen.count, 1);
+    journal_close(journal);
     sim_disk_free(&disk);
 }
 
@@ -282,6 +315,7 @@ int main(void)
         cmocka_unit_test(survives_crashes),
         cmocka_unit_test(torn_unit_is_cut_off),
         cmocka_unit_test(damage_is_refused),
+        cmocka_unit_test(a_payload_forges_no_unit),
         cmocka_unit_test(failed_sync_is_final),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
