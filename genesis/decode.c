@@ -123,22 +123,35 @@ static const char *account_fault(const struct genesis *g)
     return has_key_twice(g) ? "balances: a key stands twice" : NULL;
 }
 
-static bool shares_key(const struct validator *v, const struct validator *w)
+enum { PURPOSE_COUNT = 3 };
+
+static const struct public_key *key_of(const struct validator *v, uint32_t purpose)
 {
-    return public_key_equal(&v->consensus, &w->consensus) ||
-           public_key_equal(&v->network, &w->network) || public_key_equal(&v->vrf, &w->vrf);
+    const struct public_key *keys[PURPOSE_COUNT] = {&v->consensus, &v->network, &v->vrf};
+    return keys[purpose];
+}
+
+/* Does any key of v, for whatever purpose, stand earlier in the set? */
+static bool repeats_key(const struct validator_set *set, uint32_t index)
+{
+    const uint32_t end = (index + 1) * PURPOSE_COUNT;
+    bool repeats = false;
+    for (uint32_t i = index * PURPOSE_COUNT; i < end; i++) {
+        const struct public_key *key = key_of(&set->items[index], i % PURPOSE_COUNT);
+        for (uint32_t j = 0; j < i; j++) {
+            const struct validator *other = &set->items[j / PURPOSE_COUNT];
+            repeats = repeats || public_key_equal(key, key_of(other, j % PURPOSE_COUNT));
+        }
+    }
+    return repeats;
 }
 
 static const char *validator_fault(const struct genesis *g)
 {
     for (uint32_t i = 0; i < g->validators.count; i++) {
         const struct validator *v = &g->validators.items[i];
-        bool twice = false;
-        for (uint32_t j = 0; j < i; j++) {
-            twice = twice || shares_key(v, &g->validators.items[j]);
-        }
-        if (twice) {
-            return "validators: a key stands twice";
+        if (repeats_key(&g->validators, i)) {
+            return "validators: a key stands twice (each purpose needs a key of its own)";
         }
         if (!crypto_public_key_valid(&v->consensus) || !crypto_public_key_valid(&v->network) ||
             !crypto_public_key_valid(&v->vrf)) {
@@ -186,6 +199,9 @@ static const char *decode(struct genesis *g)
     if (g->state.name.size == 0) {
         return "name: empty";
     }
+    if (g->state.time_ms > GENESIS_TIME_MS_MAX) {
+        return "time_ms: too large";
+    }
     crypto_digest(TAG_VALIDATOR_SET, set, &g->set_hash);
     const char *fault = timing_fault(&g->state.params);
     fault = fault != NULL ? fault : validator_fault(g);
@@ -231,6 +247,20 @@ bool genesis_load(const char *path, struct genesis **out, struct error *error)
     const bool ok = genesis_decode(path, bytes_of(buffer, size), out, error);
     free(buffer);
     return ok;
+}
+
+bool genesis_has_begun(const struct genesis *genesis, const char *name, uint64_t now_ms,
+                       struct error *error)
+{
+    const uint64_t begins_ms = genesis->state.time_ms;
+    const uint64_t drift_ms = genesis->state.params.drift_max_ms;
+    if (begins_ms <= drift_ms || begins_ms - drift_ms <= now_ms) {
+        return true;
+    }
+    return error_set(error, EXIT_CODE_BAD_GENESIS,
+                     "genesis %s: time_ms is %llu s ahead of this machine's clock; set the clock, "
+                     "or start the node then",
+                     name, (unsigned long long)((begins_ms - now_ms + 999) / 1000));
 }
 
 void genesis_free(struct genesis *genesis)

@@ -21,6 +21,10 @@ struct genesis;
 
 enum { GENESIS_SIZE_MAX = 1 << 20, GENESIS_ACCOUNT_MAX = 4096 };
 
+/* 285,000 years: times and windows can be added without a thought of overflow, and a JSON
+ * reader that knows doubles alone reads them exactly. */
+#define GENESIS_TIME_MS_MAX ((UINT64_C(1) << 53) - 1)
+
 /* Read and check a file.  False: EXIT_CODE_BAD_GENESIS with file, field and next step. */
 MUST_USE bool genesis_load(const char *path, struct genesis **out, struct error *error);
 
@@ -28,6 +32,12 @@ MUST_USE bool genesis_load(const char *path, struct genesis **out, struct error 
 MUST_USE bool genesis_decode(const char *name, struct bytes bytes, struct genesis **out,
                              struct error *error);
 void genesis_free(struct genesis *genesis); /* NULL is allowed */
+
+/* A node of a network that begins in the future would propose blocks that all others refuse:
+ * false with EXIT_CODE_BAD_GENESIS when time_ms is beyond now_ms and the network's
+ * drift_max_ms.  name as above. */
+MUST_USE bool genesis_has_begun(const struct genesis *genesis, const char *name, uint64_t now_ms,
+                                struct error *error);
 
 /* All of these live as long as the genesis. */
 struct bytes genesis_bytes(const struct genesis *genesis);

@@ -39,6 +39,7 @@ static bool load_key(struct driver *d, const char *name, enum crypto_keyfile_kin
 static bool open_identity(struct driver *d, struct error *error)
 {
     if (!genesis_load(d->config.genesis, &d->genesis, error) ||
+        !genesis_has_begun(d->genesis, d->config.genesis, driver_wall_ms(), error) ||
         !load_key(d, "consensus.key", CRYPTO_KEYFILE_CONSENSUS, &d->consensus_key, error) ||
         !load_key(d, "network.key", CRYPTO_KEYFILE_NETWORK, &d->network_key, error) ||
         !load_key(d, "vrf.key", CRYPTO_KEYFILE_VRF, &d->vrf_key, error)) {

@@ -23,6 +23,7 @@ STATIC_ASSERT((int)ENTRIES_OFFSET + (int)ENTRY_SIZE * (int)VIEW_WINDOW <= (int)C
               "a ring fits a slot");
 
 static const char file_name[] = "sign.state";
+static const char new_name[] = "sign.state.new";
 static const uint8_t magic[16] = "gradus.sign/1";
 
 struct sign_state {
@@ -104,11 +105,14 @@ static bool slot_save(struct sign_state *state, struct error *error)
     return !state->failed;
 }
 
+/* The name is there only once both slots are: a kill before that leaves nothing that the next
+ * start would have to take for damage. */
 static bool state_make(struct sign_state *state, struct error *error)
 {
     const struct disk_port *disk = &state->disk;
-    return disk->open(disk->context, file_name, true, &state->file, error) &&
-           slot_save(state, error) && slot_save(state, error) &&
+    return disk->open(disk->context, new_name, true, &state->file, error) &&
+           disk->truncate(disk->context, state->file, 0, error) && slot_save(state, error) &&
+           slot_save(state, error) && disk->rename(disk->context, new_name, file_name, error) &&
            disk->sync_dir(disk->context, error);
 }
 

@@ -123,7 +123,9 @@ static void make_keys(struct archive *a)
         a->vrf[i] = make_key(100 + i);
         struct validator *v = &a->set.items[i];
         v->consensus = *crypto_key_public(a->consensus[i]);
-        v->network = v->consensus;
+        struct crypto_key *network = make_key(200 + i);
+        v->network = *crypto_key_public(network);
+        crypto_key_free(network);
         v->vrf = *crypto_key_public(a->vrf[i]);
         crypto_address(&v->consensus, &v->account);
     }

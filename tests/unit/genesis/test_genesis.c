@@ -113,6 +113,49 @@ static void ini_mistakes_are_named(void **state)
     }
 }
 
+/* Nine ways to give one key two purposes or two validators. */
+static void a_key_has_one_purpose(void **state)
+{
+    (void)state;
+    static const char *const names[3] = {"consensus", "network", "vrf"};
+    struct bytes bytes;
+    for (size_t pair = 0; pair < 9; pair++) {
+        char tail[400];
+        char own[3][PUBLIC_KEY_SIZE * 2 + 1];
+        for (size_t i = 0; i < 3; i++) {
+            memcpy(own[i], keys[pair / 3 == i ? pair % 3 : 5 + i], sizeof(own[i]));
+        }
+        (void)snprintf(tail, sizeof(tail), "[validator 1]\n%s = %s\n%s = %s\n%s = %s\n", names[0],
+                       own[0], names[1], own[1], names[2], own[2]);
+        assert_false(make_small(tail, &bytes));
+        assert_int_equal(error.code, EXIT_CODE_BAD_GENESIS);
+        assert_non_null(strstr(error.detail, "a key stands twice"));
+    }
+}
+
+static void time_is_bounded(void **state)
+{
+    (void)state;
+    struct bytes bytes;
+    struct genesis *genesis = NULL;
+    assert_true(make_small("[network]\ntime_ms = 9007199254740991\n", &bytes));
+    assert_true(genesis_decode("x", bytes, &genesis, &error));
+    genesis_free(genesis);
+    assert_false(make_small("[network]\ntime_ms = 9007199254740992\n", &bytes));
+    assert_int_equal(error.code, EXIT_CODE_BAD_GENESIS);
+    assert_non_null(strstr(error.detail, "time_ms"));
+
+    assert_true(make_small("[network]\ntime_ms = 50000\n", &bytes));
+    assert_true(genesis_decode("x", bytes, &genesis, &error));
+    const uint64_t drift = genesis_params(genesis)->drift_max_ms;
+    assert_true(genesis_has_begun(genesis, "x", 60000, &error));
+    assert_true(genesis_has_begun(genesis, "x", 50000 - drift, &error));
+    assert_false(genesis_has_begun(genesis, "x", 50000 - drift - 1, &error));
+    assert_int_equal(error.code, EXIT_CODE_BAD_GENESIS);
+    assert_non_null(strstr(error.detail, "3 s ahead"));
+    genesis_free(genesis);
+}
+
 /* A damaged file is refused, or is another valid genesis with another chain id. */
 static void every_damaged_byte_is_noticed(void **state)
 {
@@ -147,6 +190,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ini_becomes_genesis),
         cmocka_unit_test(ini_mistakes_are_named),
+        cmocka_unit_test(a_key_has_one_purpose),
+        cmocka_unit_test(time_is_bounded),
         cmocka_unit_test(every_damaged_byte_is_noticed),
         cmocka_unit_test(missing_file_is_one_clear_line),
     };

@@ -147,6 +147,35 @@ static void survives_crashes(void **unused)
     }
 }
 
+/* The very first start is killed while the file is made, then the machine: nothing was signed,
+ * and the next start makes it. */
+static void first_start_is_killed(void **unused)
+{
+    (void)unused;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        uint64_t random = seed;
+        sim_disk_free(&disk);
+        if (seed % 2 == 0) { /* of an earlier first start, too */
+            disk.sync_fails = true;
+            assert_null(open_state(true));
+            disk.sync_fails = false;
+        }
+        disk.sync_fails = true;
+        assert_null(open_state(true));
+        disk.sync_fails = false;
+        sim_disk_crash(&disk, &random);
+        struct sign_state *state = open_state(true);
+        assert_non_null(state);
+        assert_int_equal(ask(state, VOTE_NOTARIZE, 1, 1), SIGN_PERMITTED);
+        sign_state_close(state);
+        sim_disk_crash(&disk, &random);
+        state = open_state(false);
+        assert_non_null(state);
+        assert_int_equal(ask(state, VOTE_NOTARIZE, 1, 2), SIGN_CONTRADICTS);
+        sign_state_close(state);
+    }
+}
+
 static void torn_slot_falls_back(void **unused)
 {
     (void)unused;
@@ -325,6 +354,7 @@ int main(void)
         cmocka_unit_test_setup(pairs, setup),
         cmocka_unit_test_setup(floor_rises, setup),
         cmocka_unit_test_setup(survives_crashes, setup),
+        cmocka_unit_test_setup(first_start_is_killed, setup),
         cmocka_unit_test_setup(torn_slot_falls_back, setup),
         cmocka_unit_test_setup(other_key_is_refused, setup),
         cmocka_unit_test_setup(marker_stays, setup),
