@@ -174,7 +174,7 @@ static bool other_format(const struct segment *segment, struct error *error)
 {
     char name[DISK_NAME_MAX];
     segment_name(segment->number, name);
-    return error_set(error, EXIT_CODE_VERSION,
+    return error_set(error, EXIT_CODE_BAD_VERSION,
                      "%s: another version's format; start the gradus that wrote it, or restore "
                      "this node as a new member",
                      name);

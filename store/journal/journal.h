@@ -49,7 +49,7 @@ typedef void journal_visit(void *context, const struct journal_record *record);
 
 /* Open or make the journal in the port's directory; every record is visited in the order of
  * appending.  port is copied; what its context points to must outlive the journal.
- * EXIT_CODE_CORRUPT as said above, EXIT_CODE_VERSION for another format. */
+ * EXIT_CODE_CORRUPT as said above, EXIT_CODE_BAD_VERSION for another format. */
 MUST_USE bool journal_open(const struct disk_port *port, journal_visit *visit, void *context,
                            struct journal **out, struct error *error);
 void journal_close(struct journal *journal); /* what was not synced is lost; NULL is allowed */

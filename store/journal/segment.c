@@ -7,6 +7,7 @@
 #include "base/endian.h"
 #include "store/journal/crc32c.h"
 
+/* The last letter is the format.  1 had no salt. */
 static const char magic[16] = {'g', 'r', 'a', 'd', 'u', 's', '.', 'j',
                                'o', 'u', 'r', 'n', 'a', 'l', '/', '2'};
 
@@ -74,8 +75,7 @@ enum segment_header segment_header_read(struct bytes data, struct segment *segme
         }
     }
     const size_t stem = sizeof(magic) - 1;
-    if (data.size > stem && memcmp(data.data, magic, stem) == 0 && data.data[stem] != magic[stem] &&
-        data.data[stem] >= '1' && data.data[stem] <= '9') {
+    if (data.size > stem && memcmp(data.data, magic, stem) == 0 && data.data[stem] == '1') {
         return SEGMENT_HEADER_OTHER_FORMAT;
     }
     return data.size <= sizeof(expected) ? SEGMENT_HEADER_TORN : SEGMENT_HEADER_BAD;

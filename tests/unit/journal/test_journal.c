@@ -289,6 +289,24 @@ static void a_payload_forges_no_unit(void **state)
     sim_disk_free(&disk);
 }
 
+static void another_format_is_named(void **state)
+{
+    (void)state;
+    static struct sim_disk disk;
+    static struct seen seen;
+    struct error error = {0};
+    const struct disk_port port = sim_disk_port(&disk);
+    struct journal *journal = open_journal(&port, &seen);
+    put(journal, 1, 10);
+    unit_sync(journal);
+    journal_close(journal);
+    sim_disk_file(&disk, "journal-0000000000000001")->now[15] = '1';
+    assert_false(journal_open(&port, see, &seen, &journal, &error));
+    assert_int_equal(error.code, EXIT_CODE_BAD_VERSION);
+    assert_non_null(strstr(error.detail, "journal-0000000000000001"));
+    sim_disk_free(&disk);
+}
+
 static void failed_sync_is_final(void **state)
 {
     (void)state;
@@ -316,6 +334,7 @@ int main(void)
         cmocka_unit_test(torn_unit_is_cut_off),
         cmocka_unit_test(damage_is_refused),
         cmocka_unit_test(a_payload_forges_no_unit),
+        cmocka_unit_test(another_format_is_named),
         cmocka_unit_test(failed_sync_is_final),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
