@@ -33,6 +33,21 @@ static bool fail(const struct posix_disk *disk, const char *what, const char *na
                      name, what, text);
 }
 
+/* The same for an open file, by the name that the kernel knows. */
+static bool fail_open(const struct posix_disk *disk, const char *what, int file,
+                      struct error *error)
+{
+    const int number = errno;
+    char link[64];
+    char path[4096];
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
+    const ssize_t size = readlink(link, path, sizeof(path) - 1);
+    path[size < 0 ? 0 : size] = '\0';
+    const char *slash = strrchr(path, '/');
+    errno = number;
+    return fail(disk, what, slash == NULL ? "(open file)" : slash + 1, error);
+}
+
 static bool posix_open(void *context, const char *name, bool create, int *file, struct error *error)
 {
     struct posix_disk *disk = context;
@@ -51,7 +66,7 @@ static bool posix_size(void *context, int file, uint64_t *out, struct error *err
 {
     struct stat stat;
     if (fstat(file, &stat) != 0) {
-        return fail(context, "stat", "(open file)", error);
+        return fail_open(context, "stat", file, error);
     }
     *out = (uint64_t)stat.st_size;
     return true;
@@ -66,7 +81,7 @@ static bool posix_write_at(void *context, int file, uint64_t offset, struct byte
             continue;
         }
         if (done <= 0) {
-            return fail(context, "write", "(open file)", error);
+            return fail_open(context, "write", file, error);
         }
         bytes = bytes_of(bytes.data + done, bytes.size - (size_t)done);
         offset += (uint64_t)done;
@@ -93,7 +108,7 @@ static bool posix_read_at(void *context, int file, struct disk_read read, struct
             errno = EIO; /* shorter than it was */
         }
         if (done <= 0) {
-            return fail(context, "read", "(open file)", error);
+            return fail_open(context, "read", file, error);
         }
         to += done;
         read.size -= (size_t)done;
@@ -104,12 +119,12 @@ static bool posix_read_at(void *context, int file, struct disk_read read, struct
 
 static bool posix_truncate(void *context, int file, uint64_t size, struct error *error)
 {
-    return ftruncate(file, (off_t)size) == 0 || fail(context, "truncate", "(open file)", error);
+    return ftruncate(file, (off_t)size) == 0 || fail_open(context, "truncate", file, error);
 }
 
 static bool posix_sync(void *context, int file, struct error *error)
 {
-    return fdatasync(file) == 0 || fail(context, "sync", "(open file)", error);
+    return fdatasync(file) == 0 || fail_open(context, "sync", file, error);
 }
 
 static bool posix_rename(void *context, const char *from, const char *to, struct error *error)

@@ -105,3 +105,55 @@ code=0
 wait "$pid" || code=$?
 [ "$code" = 0 ] || { cat "$say"; fail "exit code $code after SIGTERM"; }
 echo "exit 0: after SIGTERM"
+
+# A file system that is really full, met by a node at work: code 75 and one line; with room again
+# it starts, catches up, and votes.
+not() {
+    ! "$@"
+}
+gone() {
+    ! kill -0 "$1" 2>/dev/null
+}
+full_end() {
+    kill "$(cat "$node/pid")" 2>/dev/null || true
+    umount -l "$node/data" 2>/dev/null || true
+}
+E2E_AT_EXIT=full_end
+"$GRADUS" localnet up --dir "$net" >/dev/null
+pid=$(cat "$node/pid")
+kill -TERM "$pid"
+wait_for 20 gone "$pid"
+mv "$node/data" "$E2E_DIR/data"
+mkdir "$node/data"
+mount -t tmpfs -o size=64m,mode=700 tmpfs "$node/data" || fail "cannot mount a tmpfs: this test needs root"
+cp -a "$E2E_DIR/data/." "$node/data"
+set_option disk_reserve_mib 1
+: >"$say"
+"$GRADUS" node run --config "$node/node.ini" >"$E2E_DIR/out" 2>"$say" &
+pid=$!
+echo "$pid" >"$node/pid"
+wait_for 20 grep -q "node: running" "$say"
+"$LOAD" "$net" --count 50 --latency 0 --expect >/dev/null
+wait_for 20 agreed
+before=$(field height <"$E2E_DIR/status" | head -n 1)
+dd if=/dev/zero of="$node/data/filler" bs=4k 2>/dev/null && fail "the file system does not fill"
+"$LOAD" "$net" --count 200 --latency 0 --without 0 --expect >/dev/null
+wait_for 20 gone "$pid"
+code=0
+wait "$pid" || code=$?
+[ "$code" = 75 ] || { cat "$say"; fail "exit code $code on a full file system"; }
+grep -v '^[0-9-]*T[0-9:.]*Z ' "$say" >"$E2E_DIR/lines" || true
+[ "$(wc -l <"$E2E_DIR/lines")" = 1 ] || { cat "$say"; fail "not one line for a full file system"; }
+grep -q "$node/data.*free space" "$E2E_DIR/lines" || { cat "$say"; fail "the line does not say what to do"; }
+echo "exit $code: $(cat "$E2E_DIR/lines")"
+
+rm "$node/data/filler"
+"$GRADUS" localnet up --dir "$net" --only 0 >/dev/null
+wait_for 30 agreed
+[ "$(field height <"$E2E_DIR/status" | head -n 1)" -gt "$before" ] || fail "it has not caught up"
+pid=$(cat "$net/validator-1/pid")
+kill -TERM "$pid"
+wait_for 20 gone "$pid"
+"$LOAD" "$net" --count 50 --latency 0 --without 1 --expect >/dev/null
+"$GRADUS" localnet down --dir "$net" >/dev/null
+echo "freed: caught up and votes"

@@ -4,6 +4,7 @@
 
 #include "base/endian.h"
 #include "raw.h"
+#include "tests/support/watchdog.h"
 
 /* What a peer, a stranger or a line can do to us. */
 
@@ -490,5 +491,6 @@ int main(void)
         cmocka_unit_test(test_backpressure),   cmocka_unit_test(test_close_while_stalled),
         cmocka_unit_test(test_strangers),      cmocka_unit_test(test_class_is_full),
     };
+    watchdog_start(100); /* ctest waits for 120 s: a hang was seen twice, its stacks never */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
