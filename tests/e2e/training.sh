@@ -12,9 +12,14 @@ net=$E2E_DIR/net
 text=$E2E_DIR/text
 awk 'BEGIN { for (i = 0; i < 4000; i++) printf "%d plus %d is %d.\n", i % 10, i % 7, i % 10 + i % 7 }' >"$text"
 
+# The first trains with a key of its own, the others with their provider's.
+"$GRADUS" keys new --kind worker "$E2E_DIR/worker.key" >/dev/null
 worker() {
+    own=
+    [ "$1" != 1 ] || own=$E2E_DIR/worker.key
     "$GRADUS" worker run --net "$net" --key "$net/accounts/provider-$1.key" --record \
-        --journal "$net/worker-$1" --listen "127.0.0.1:$((E2E_PORT + 10 + $1))" ${2:+--price "$2"} \
+        ${own:+--worker-key "$own"} ${2:+--price "$2"} \
+        --journal "$net/worker-$1" --listen "127.0.0.1:$((E2E_PORT + 10 + $1))" \
         >>"$E2E_DIR/worker-$1.log" 2>&1 &
     echo $! >"$E2E_DIR/worker-$1.pid"
 }
