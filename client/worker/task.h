@@ -96,6 +96,7 @@ struct worker {
     uint64_t result_window_ms; /* of the genesis */
     uint64_t fresh_ms;         /* monotonic: when freshness was last asked for */
     uint64_t viewed_ms;
+    uint64_t offered_ms; /* when the offer was last found or made */
     uint64_t told_ms;
     uint64_t retry_ms; /* monotonic: nothing is sent again before */
     uint32_t leases;

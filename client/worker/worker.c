@@ -17,6 +17,7 @@ enum {
     SHORTAGE_MS = 5000, /* of memory or threads */
     PROGRESS_MS = 2000,
     LINGER_MS = 60000,
+    OFFER_CHECK_MS = 30000, /* an offer that closed is missed for this long */
 };
 
 /* Another attempt may end better: silence, a refusal because the chain moved on, memory that
@@ -149,12 +150,26 @@ static bool is_stopped(const struct worker *worker)
     return worker->config->stop != NULL && *worker->config->stop != 0;
 }
 
+/* The chain closes an offer whose lease expired unanswered (14.8): made anew once this worker
+ * is back.  An offer that is there costs a few reads. */
+static bool keep_offered(struct worker *worker, uint64_t now, struct error *error)
+{
+    if (worker->task != NULL || now - worker->offered_ms < OFFER_CHECK_MS) {
+        return true;
+    }
+    worker->offered_ms = now;
+    return register_all(worker, error);
+}
+
 /* One turn: *ended after the last lease that was asked for. */
 static bool turn(struct worker *worker, struct worker_view *view, bool *ended, struct error *error)
 {
     struct worker_hand hand;
     keep_fresh(worker);
     const uint64_t now = light_now_ms(worker->light);
+    if (!keep_offered(worker, now, error)) {
+        return false;
+    }
     const uint64_t every = worker->training ? VIEW_TRAINING_MS : VIEW_IDLE_MS;
     if (worker->viewed_ms == 0 || now - worker->viewed_ms >= every) {
         if (!view_read(worker, view, error)) {
@@ -181,6 +196,7 @@ static bool loop(struct worker *worker, struct error *error)
 {
     struct worker_view view = {.has_lease = false};
     bool ended = false;
+    worker->offered_ms = light_now_ms(worker->light);
     while (!ended && !is_stopped(worker)) {
         if (turn(worker, &view, &ended, error)) {
             continue;

@@ -7,13 +7,15 @@ if(NOT SANITIZE AND NOT FUZZ)
   add_test(NAME e2e.exits COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/exits.sh
     $<TARGET_FILE:gradus> $<TARGET_FILE:bench_network>)
   add_test(NAME e2e.by_hand COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/by_hand.sh $<TARGET_FILE:gradus>)
+  add_test(NAME e2e.silent COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/silent.sh $<TARGET_FILE:gradus>)
   add_executable(forge ${CMAKE_CURRENT_LIST_DIR}/forge.c)
   target_link_libraries(forge PRIVATE client)
   add_test(NAME commands COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/commands.sh $<TARGET_FILE:gradus>)
   add_test(NAME e2e.client COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/client.sh $<TARGET_FILE:gradus>)
   add_test(NAME e2e.training COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/training.sh
     $<TARGET_FILE:gradus> $<TARGET_FILE:forge>)
-  set_tests_properties(e2e.transfers e2e.catchup e2e.exits e2e.by_hand e2e.client e2e.training PROPERTIES LABELS "e2e;long" TIMEOUT 300 RUN_SERIAL ON)
+  set_tests_properties(e2e.transfers e2e.catchup e2e.exits e2e.by_hand e2e.client e2e.silent e2e.training
+    PROPERTIES LABELS "e2e;long" TIMEOUT 300 RUN_SERIAL ON)
 endif()
 if(SANITIZE AND NOT FUZZ)
   add_test(NAME sanitized.network COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/sanitized.sh
