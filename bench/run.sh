@@ -14,6 +14,8 @@ echo "== matmul beside OpenBLAS"
 OPENBLAS_NUM_THREADS=1 OPENBLAS_CORETYPE=${OPENBLAS_CORETYPE:-SkylakeX} "$build/bench/bench_matmul"
 echo "== state updates beside RocksDB alone and SHA-256"
 "$build/bench/bench_state"
+echo "== state proofs beside SHA-256"
+"$build/bench/bench_proof"
 echo "== audit replay beside the signature bound"
 "$build/bench/bench_audit"
 

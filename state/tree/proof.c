@@ -1,6 +1,13 @@
 #include "state/tree/tree.h"
 
 #include "base/endian.h"
+#include "crypto/crypto.h"
+
+/* The verifier knows no header of ours: its limits are those of the state. */
+STATIC_ASSERT((int)STATE_TREE_HASH_SIZE == (int)HASH_SIZE, "a hash");
+STATIC_ASSERT((int)STATE_TREE_DEPTH_MAX == (int)PROOF_DEPTH_MAX, "a depth");
+STATIC_ASSERT((int)STATE_TREE_KEY_MAX == (int)STATE_KEY_SIZE_MAX, "a key");
+STATIC_ASSERT((int)STATE_TREE_VALUE_MAX == (int)STATE_VALUE_SIZE_MAX, "a value");
 
 enum { PROOF_VERSION = 1, PROOF_HEAD_SIZE = 4 };
 
@@ -73,136 +80,33 @@ size_t state_tree_proof_write(const struct state_tree_proof *proof, uint8_t *out
     return size;
 }
 
-static struct hash hash_at(const uint8_t *data)
+static void sha256_port(const uint8_t *data, size_t size, uint8_t *out)
 {
     struct hash hash;
-    memcpy(hash.bytes, data, HASH_SIZE);
-    return hash;
-}
-
-/* The bitmap and the siblings it marks; *at moves behind them. */
-static bool siblings_parse(struct bytes bytes, size_t *at, struct state_tree_proof *proof)
-{
-    const uint8_t *bitmap = bytes.data + PROOF_HEAD_SIZE;
-    for (uint32_t i = (uint32_t)bitmap_size(proof->depth) * 8; i-- > 0;) {
-        const bool marked = (bitmap[i / 8] >> (7 - i % 8) & 1) != 0;
-        const bool beyond = i >= proof->depth;
-        const bool last = i + 1 == proof->depth;
-        if ((beyond && marked) || (last && !marked)) {
-            return false;
-        }
-        if (!marked) {
-            continue; /* EMPTY: zero from the start */
-        }
-        if (bytes.size - *at < HASH_SIZE) {
-            return false;
-        }
-        proof->siblings[i] = hash_at(bytes.data + *at);
-        *at += HASH_SIZE;
-        if (hash_is_zero(&proof->siblings[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Reads into a zero *proof; false unless bytes are the canonical encoding. */
-static bool proof_parse(struct bytes bytes, struct state_tree_proof *proof)
-{
-    if (bytes.size < PROOF_HEAD_SIZE || bytes.data[0] != PROOF_VERSION ||
-        bytes.data[1] < STATE_TREE_MEMBER || bytes.data[1] > STATE_TREE_ABSENT_LEAF) {
-        return false;
-    }
-    proof->type = (enum state_tree_proof_type)bytes.data[1];
-    proof->depth = load_be16(bytes.data + 2);
-    size_t at = PROOF_HEAD_SIZE + bitmap_size(proof->depth);
-    if (proof->depth > PROOF_DEPTH_MAX || bytes.size < at || !siblings_parse(bytes, &at, proof)) {
-        return false;
-    }
-    if (proof->type != STATE_TREE_ABSENT_LEAF) {
-        return at == bytes.size;
-    }
-    if (bytes.size - at != 2 * (size_t)HASH_SIZE) {
-        return false;
-    }
-    proof->other_path = hash_at(bytes.data + at);
-    proof->other_vhash = hash_at(bytes.data + at + HASH_SIZE);
-    return true;
-}
-
-/* Do a and b differ, and share their first bits? */
-static bool lies_on_path(const struct hash *a, const struct hash *b, uint32_t bits)
-{
-    for (uint32_t i = 0; i < bits; i++) {
-        if (state_tree_bit(a, i) != state_tree_bit(b, i)) {
-            return false;
-        }
-    }
-    return !hash_equal(a, b);
-}
-
-static struct hash proof_root(const struct state_tree_proof *proof, const struct hash *path,
-                              struct state_tree_node node)
-{
-    for (uint32_t i = proof->depth; i-- > 0;) {
-        /* Both sides count as INNER: the end of the path is as high as possible, so every
-         * level above it is hashed whatever stands beside it. */
-        const struct state_tree_node sibling = {proof->siblings[i], STATE_TREE_INNER};
-        node.kind = STATE_TREE_INNER;
-        if (state_tree_bit(path, i)) {
-            state_tree_combine(&sibling, &node, &node);
-        } else {
-            state_tree_combine(&node, &sibling, &node);
-        }
-    }
-    return node.hash;
+    crypto_sha256(bytes_of(data, size), &hash);
+    memcpy(out, hash.bytes, HASH_SIZE);
 }
 
 enum state_tree_verdict state_tree_verify(const struct hash *root, struct bytes key,
-                                          const struct bytes *value, struct bytes bytes)
+                                          const struct bytes *value, struct bytes proof)
 {
-    struct state_tree_proof proof = {.type = STATE_TREE_MEMBER};
-    if (!proof_parse(bytes, &proof)) {
-        return STATE_TREE_MALFORMED;
-    }
-    if ((proof.type == STATE_TREE_MEMBER) != (value != NULL)) {
-        return STATE_TREE_OTHER_CLAIM;
-    }
-    struct hash path;
-    struct hash vhash;
-    state_tree_path(key, &path);
-    struct state_tree_node end = {.kind = STATE_TREE_EMPTY};
-    switch (proof.type) {
-    case STATE_TREE_MEMBER:
-        state_tree_vhash(*value, &vhash);
-        state_tree_leaf_hash(&path, &vhash, &end.hash);
-        break;
-    case STATE_TREE_ABSENT_EMPTY:
-        break;
-    case STATE_TREE_ABSENT_LEAF:
-        if (!lies_on_path(&proof.other_path, &path, proof.depth)) {
-            return STATE_TREE_OTHER_PLACE;
-        }
-        state_tree_leaf_hash(&proof.other_path, &proof.other_vhash, &end.hash);
-        break;
-    }
-    const struct hash found = proof_root(&proof, &path, end);
-    return hash_equal(&found, root) ? STATE_TREE_PROVEN : STATE_TREE_OTHER_ROOT;
+    const struct state_tree_claim claim = {
+        .key = key.data,
+        .key_size = key.size,
+        .value = value == NULL ? NULL : value->data,
+        .value_size = value == NULL ? 0 : value->size,
+        .present = value != NULL,
+    };
+    const struct state_tree_question question = {
+        .root = root->bytes, .claims = &claim, .count = 1, .sha256 = sha256_port};
+    return state_tree_verify_one(&question, proof.data, proof.size);
 }
 
-const char *state_tree_verdict_text(enum state_tree_verdict verdict)
+enum state_tree_verdict state_tree_many_verify(const struct hash *root,
+                                               const struct state_tree_claim *claims, size_t count,
+                                               struct bytes proof)
 {
-    switch (verdict) {
-    case STATE_TREE_PROVEN:
-        return "proven";
-    case STATE_TREE_MALFORMED:
-        return "not a canonical state proof";
-    case STATE_TREE_OTHER_CLAIM:
-        return "the proof is for presence where absence is claimed, or the reverse";
-    case STATE_TREE_OTHER_PLACE:
-        return "the other leaf does not lie on the key's path";
-    case STATE_TREE_OTHER_ROOT:
-        return "the proof leads to another root";
-    }
-    UNREACHABLE();
+    const struct state_tree_question question = {
+        .root = root->bytes, .claims = claims, .count = count, .sha256 = sha256_port};
+    return state_tree_verify_many(&question, proof.data, proof.size);
 }

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "state/tree/verify/verify.h"
 #include "types/types.h"
 
 /* The definition of the state root, and proofs under it.
@@ -57,15 +58,10 @@ void state_tree_combine(const struct state_tree_node *left, const struct state_t
 void state_tree_fold(const struct state_tree_leaf *leaves, size_t count, uint32_t depth,
                      struct state_tree_node *out);
 
-/* ---- Proofs (format SP1) --------------------------------------------------------- */
+/* ---- Proofs ---------------------------------------------------------------------- */
 
-/*     0  u8 version = 1 | 1 u8 type | 2 u16 depth d, big-endian, 0 .. 256
- *     4  bitmap, ceil(d / 8) bytes: bit i (MSB first) says that the sibling at level i + 1
- *        is not EMPTY; bits from d on are 0
- *     .  the siblings so marked, 32 bytes each, deepest first
- *     .  ABSENT_LEAF only: other_path 32, other_vhash 32
- * One encoding for each fact: the end of the path is as high as possible, so that its own
- * sibling is never EMPTY. */
+/* The two formats, SP1 for one key and SM1 for many, stand in state/tree/verify/verify.h
+ * with their verifier.  Here is how they are made. */
 
 enum state_tree_proof_type {
     STATE_TREE_MEMBER = 1,
@@ -90,20 +86,27 @@ void state_tree_descend(const struct state_tree_leaf *leaves, size_t count, cons
 /* Bytes written to out, which has room for STATE_PROOF_SIZE_MAX. */
 size_t state_tree_proof_write(const struct state_tree_proof *proof, uint8_t *out);
 
-enum state_tree_verdict {
-    STATE_TREE_PROVEN = 0,
-    STATE_TREE_MALFORMED,   /* not the one canonical encoding of a proof */
-    STATE_TREE_OTHER_CLAIM, /* proves presence where absence is claimed, or the reverse */
-    STATE_TREE_OTHER_PLACE, /* the other leaf does not lie on the key's path */
-    STATE_TREE_OTHER_ROOT,  /* leads to another root */
-};
-
-/* Does proof show that key has *value, or with value NULL that key is absent, in the
- * state with this root?  The proof may be anything a peer sent. */
+/* Does the SP1 proof show that key has *value, or with value NULL that key is absent, in
+ * the state with this root?  The proof may be anything a peer sent. */
 MUST_USE enum state_tree_verdict state_tree_verify(const struct hash *root, struct bytes key,
                                                    const struct bytes *value, struct bytes proof);
 
-/* "leads to another root" and the like. */
-const char *state_tree_verdict_text(enum state_tree_verdict verdict);
+/* One key of an SM1 proof: its path and its own SP1 proof, as state_tree_proof_write wrote
+ * it.  All items are of one root. */
+struct state_tree_item {
+    struct hash path;
+    struct bytes proof;
+};
+
+/* The SM1 proof of items[0 .. count), strictly ascending by path, 1 .. STATE_TREE_CLAIMS_MAX
+ * of them.  Returns its size, and writes it when that is not over room; it is at most twice
+ * the sum of the items' sizes and 12.  On 9 KB of stack. */
+MUST_USE size_t state_tree_many_write(const struct state_tree_item *items, size_t count,
+                                      uint8_t *out, size_t room);
+
+/* How an SM1 proof is verified: state_tree_verify_many with crypto's SHA-256. */
+MUST_USE enum state_tree_verdict state_tree_many_verify(const struct hash *root,
+                                                        const struct state_tree_claim *claims,
+                                                        size_t count, struct bytes proof);
 
 #endif /* STATE_TREE_TREE_H */

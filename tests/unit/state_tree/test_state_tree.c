@@ -260,7 +260,7 @@ static void mutated_proofs_are_refused(void **state)
         for (size_t length = 0; length <= size + 1; length++) {
             assert_int_equal(
                 state_tree_verify(&tree.root, text(pair.key), claim, bytes_of(proof, length)),
-                length == size ? STATE_TREE_PROVEN : STATE_TREE_MALFORMED);
+                length == size ? STATE_TREE_PROVEN : STATE_TREE_SIZE);
         }
     }
 }
@@ -281,7 +281,7 @@ static void each_strictness_rule_refuses(void **state)
     /* A sibling that is EMPTY must not be written. */
     memset(longer + 5, 0, HASH_SIZE);
     assert_int_equal(state_tree_verify(&tree.root, key, NULL, bytes_of(longer, size)),
-                     STATE_TREE_MALFORMED);
+                     STATE_TREE_ZERO_HASH);
     /* Depth 0 and EMPTY is the empty tree only. */
     const uint8_t nothing[] = {1, STATE_TREE_ABSENT_EMPTY, 0, 0};
     const struct hash zero = {{0}};
@@ -290,9 +290,9 @@ static void each_strictness_rule_refuses(void **state)
                      STATE_TREE_OTHER_ROOT);
     /* The path ends at a level whose sibling is EMPTY: not the highest end. */
     const uint8_t low[] = {1, STATE_TREE_ABSENT_EMPTY, 0, 1, 0};
-    assert_int_equal(state_tree_verify(&zero, key, NULL, bytes_of(low, 5)), STATE_TREE_MALFORMED);
+    assert_int_equal(state_tree_verify(&zero, key, NULL, bytes_of(low, 5)), STATE_TREE_LOW_END);
     const uint8_t deep[] = {1, STATE_TREE_ABSENT_EMPTY, 1, 1, 0};
-    assert_int_equal(state_tree_verify(&zero, key, NULL, bytes_of(deep, 5)), STATE_TREE_MALFORMED);
+    assert_int_equal(state_tree_verify(&zero, key, NULL, bytes_of(deep, 5)), STATE_TREE_TOO_DEEP);
     /* A leaf cannot prove its own absence. */
     struct state_tree_proof own = {.type = STATE_TREE_ABSENT_LEAF};
     tree_make(&tree, 1);
