@@ -108,10 +108,18 @@ static bool settle_offer(struct worker *worker, const struct hash *id,
     if (!light_read(worker->light, &key, &record_offer, &offer, error)) {
         return false;
     }
-    if (!hash_equal(&offer.node_id, &terms->node_id) ||
-        (offer.state != OFFER_OPEN && offer.state != OFFER_LEASED)) {
+    if (!hash_equal(&offer.node_id, &terms->node_id) || offer.state == OFFER_CLOSED) {
         return true;
     }
+    if (offer.state == OFFER_CLOSING) { /* it holds the capacity until then */
+        log_line(LOG_INFO, "worker",
+                 "the offer was withdrawn and ends with its lease: start this worker again after "
+                 "it to offer anew");
+        worker->has_offer = false;
+        *found = true;
+        return true;
+    }
+    worker->has_offer = true;
     if (is_as(&offer, terms)) {
         *found = true;
         return true;
@@ -223,7 +231,9 @@ static bool register_once(struct worker *worker, struct error *error)
     if (!found) {
         return error_set(error, EXIT_CODE_UNREACHABLE, "the offer is not in the state yet");
     }
-    worker->has_offer = true;
+    if (!worker->has_offer) {
+        return true; /* it is closing */
+    }
     char text[2 * HASH_SIZE + 1];
     hex_encode(worker->offer.bytes, HASH_SIZE, text);
     log_line(LOG_INFO, "worker", "offer %s stands; gradus offer cancel withdraws it", text);
