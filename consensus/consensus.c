@@ -235,6 +235,13 @@ enum consensus_verdict consensus_screen(const struct consensus *core,
     return CONSENSUS_ACCEPTED;
 }
 
+bool consensus_needs(const struct consensus *core, uint64_t view, const struct hash *hash)
+{
+    const struct record *record = record_peek(core, view);
+    return slot_peek(core, view) != NULL ||
+           (record != NULL && record->known && hash_equal(&record->block.proposal, hash));
+}
+
 size_t consensus_footprint(uint32_t validator_count)
 {
     ASSERT(validator_count >= 1 && validator_count <= VALIDATOR_COUNT_MAX);

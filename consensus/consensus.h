@@ -25,9 +25,9 @@
  *     A vote comes from its own signer; an answer to GET_BLOCK is an ON_PROPOSAL.
  *  2. Actions are carried out in list order before the next step.  All PERSIST actions
  *     stand first; they are durable before any SEND of this or a later step leaves.
- *  3. The bytes of every ACCEPTED and own proposal are kept until DO_FINAL passes its view;
- *     the driver serves GET_BLOCK from them.  After a restart a parent may
- *     count as certified though nothing is executed: the driver executes ancestors first.
+ *  3. The bytes of every ACCEPTED and own proposal are kept until DO_FINAL passes its view or
+ *     consensus_needs() denies it; GET_BLOCK is served from them.  After a restart a
+ *     parent may count as certified though nothing is executed: the driver executes it first.
  *  4. One timer: DO_SET_TIMER replaces it; when it fires, pass ON_TIMEOUT. */
 
 struct consensus; /* consensus/core.h */
@@ -43,8 +43,7 @@ enum {
 /* The newest final block that chain.db holds; view 0 is the start of the epoch. */
 struct consensus_anchor {
     uint64_t view;
-    struct hash proposal; /* zero for view 0 */
-    struct hash block_id;
+    struct hash proposal, block_id; /* proposal: zero for view 0 */
     uint64_t height;
     const struct certificate *certificate; /* the F on it; NULL for view 0 */
 };
@@ -97,7 +96,7 @@ struct consensus_event {
         } work;
         struct {
             const struct proposal *proposal; /* borrowed for the step */
-            struct hash hash;
+            struct hash hash, parent_id;     /* of the proposal; named by the block's header */
             bool bad;                /* static checks failed for good: a reason for NULLIFY */
             bool empty;              /* no transactions */
             bool due_work;           /* though empty, it seals or serves a deadline that is due */
@@ -111,8 +110,7 @@ struct consensus_event {
             uint64_t final_view; /* of its last F */
         } status;
         struct {
-            uint64_t epoch;
-            uint64_t view;
+            uint64_t epoch, view;
             uint32_t count;
         } range;
         uint64_t build_failed; /* the view */
@@ -150,8 +148,7 @@ enum consensus_action_kind {
 /* A proposal as the core knows it.  For GET_BLOCK and CATCH_UP only view and proposal. */
 struct consensus_block {
     uint64_t view;
-    struct hash proposal;
-    struct hash block_id;
+    struct hash proposal, block_id;
     uint64_t height;
     uint64_t parent_view;
     struct hash parent; /* proposal hash; zero for view 0 */
@@ -212,7 +209,7 @@ MUST_USE struct consensus *consensus_init(void *mem, const struct consensus_conf
 void consensus_restore_vote(struct consensus *core, const struct vote *vote);
 void consensus_restore_certificate(struct consensus *core, const struct certificate *certificate);
 void consensus_restore_proposal(struct consensus *core, const struct proposal *proposal,
-                                const struct hash *hash, bool empty);
+                                const struct hash *hash, const struct hash *parent_id, bool empty);
 void consensus_restore_certified(struct consensus *core, uint64_t view,
                                  const struct hash *proposal);
 
@@ -229,9 +226,12 @@ MUST_USE enum consensus_verdict consensus_screen(const struct consensus *core,
 MUST_USE bool consensus_certificate(const struct consensus *core, enum vote_kind kind,
                                     uint64_t view, struct certificate *out);
 
+/* Whether the bytes of an accepted proposal may be asked for again: false once its view has
+ * left the window and no certificate names it.  Should one come, GET_BLOCK fetches them. */
+MUST_USE bool consensus_needs(const struct consensus *core, uint64_t view, const struct hash *hash);
+
 struct consensus_status {
-    uint64_t epoch;
-    uint64_t view;
+    uint64_t epoch, view;
     uint32_t leader;
     bool awake;                            /* false: idle, no timers */
     struct consensus_block last_final;     /* highest F */

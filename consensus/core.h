@@ -39,12 +39,9 @@ struct promise {
 
 /* The first proposal seen in a view: the only one we may NOTARIZE (R4). */
 struct candidate {
-    bool present;
-    bool bad;
-    bool empty;
-    bool due_work;
-    bool persisted;
+    bool present, bad, empty, due_work, persisted;
     uint64_t earliest_ok_ms;
+    struct hash parent_id; /* the block's; must be the id of block.parent's block */
     struct consensus_block block;
 };
 

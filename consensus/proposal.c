@@ -53,6 +53,7 @@ static struct candidate candidate_of(const struct consensus_event *event)
         .empty = event->proposal.empty,
         .due_work = event->proposal.due_work,
         .earliest_ok_ms = event->proposal.earliest_ok_ms,
+        .parent_id = event->proposal.parent_id,
         .block = {.view = proposal->light.view,
                   .proposal = event->proposal.hash,
                   .block_id = proposal->light.block_id,

@@ -16,13 +16,17 @@ void consensus_restore_certificate(struct consensus *core, const struct certific
 }
 
 void consensus_restore_proposal(struct consensus *core, const struct proposal *proposal,
-                                const struct hash *hash, bool empty)
+                                const struct hash *hash, const struct hash *parent_id, bool empty)
 {
     ASSERT(!core->started);
 
     const struct consensus_event event = {
         .kind = CONSENSUS_ON_PROPOSAL,
-        .proposal = {.proposal = proposal, .hash = *hash, .empty = empty, .due_work = true},
+        .proposal = {.proposal = proposal,
+                     .hash = *hash,
+                     .parent_id = *parent_id,
+                     .empty = empty,
+                     .due_work = true},
     };
     if (on_proposal(core, &event, NULL) != CONSENSUS_ACCEPTED) {
         return;

@@ -141,15 +141,22 @@ static bool has_ancestry(const struct consensus *core, const struct consensus_bl
            skip_missing(core, block->parent_view, block->view) == 0;
 }
 
-static bool is_height_wrong(const struct consensus *core, const struct consensus_block *block)
+static bool is_child_wrong(const struct candidate *candidate, const struct consensus_block *parent)
 {
-    const struct record *parent = record_peek(core, block->parent_view);
-    const bool known = parent != NULL && parent->has_block;
-    if (known) {
-        return block->height != parent->block.height + 1;
+    return candidate->block.height != parent->height + 1 ||
+           !hash_equal(&candidate->parent_id, &parent->block_id);
+}
+
+/* The proposal's parent and the block's are one: else what certify judges is not what the
+ * votes order.  An unknown parent is left to certify. */
+static bool is_parent_wrong(const struct consensus *core, const struct candidate *candidate)
+{
+    const struct record *parent = record_peek(core, candidate->block.parent_view);
+    if (parent != NULL && parent->has_block) {
+        return is_child_wrong(candidate, &parent->block);
     }
-    return block->parent_view == core->delivered.view &&
-           block->height != core->delivered.height + 1;
+    return candidate->block.parent_view == core->delivered.view &&
+           is_child_wrong(candidate, &core->delivered);
 }
 
 /* An idle voter does not keep an idle chain busy with empty blocks (33.1); it may be the
@@ -181,7 +188,7 @@ bool rule_notarize(struct consensus *core, struct consensus_actions *out)
     if (!has_ancestry(core, &candidate->block)) {
         return false;
     }
-    if (is_height_wrong(core, &candidate->block)) {
+    if (is_parent_wrong(core, candidate)) {
         candidate->bad = true;
         slot->give_up = true;
         return true;

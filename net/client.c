@@ -67,7 +67,7 @@ static bool event_wait(struct net_client *client, uint64_t until_ms)
     (void)pthread_mutex_lock(&net->lock);
     while (!ready && waited == 0) {
         enum net_reason trouble = net->dials != NULL ? net->dials->trouble : NET_REASON_NONE;
-        ready = net->ready_first[NET_LANE_BULK] != NULL || final_code(trouble) != EXIT_CODE_OK;
+        ready = !inbox_nothing_ready_locked(net) || final_code(trouble) != EXIT_CODE_OK;
         if (!ready) {
             waited = pthread_cond_timedwait(&net->event_cond, &net->lock, &until);
         }

@@ -6,8 +6,9 @@
 
 #include "net/state.h"
 
-/* So many votes are handed out in a row before a bulk frame that waits. */
-enum { VOTES_IN_ROW_MAX = 64 };
+/* So many votes are handed out in a row before a bulk frame that waits, and so many bulk
+ * frames of validators before one of the others. */
+enum { VOTES_IN_ROW_MAX = 64, BULK_IN_ROW_MAX = 8 };
 
 bool inbox_full_locked(const struct link *link)
 {
@@ -31,31 +32,44 @@ struct incoming *incoming_make(const struct link *link, enum net_event_kind kind
     return incoming;
 }
 
-static bool nothing_ready(const struct net *net)
+bool inbox_nothing_ready_locked(const struct net *net)
 {
-    return net->ready_first[NET_LANE_VOTE] == NULL && net->ready_first[NET_LANE_BULK] == NULL;
+    for (uint32_t class = 0; class < INBOX_COUNT; class ++) {
+        if (net->ready_first[class] != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum inbox_class class_of(const struct link *link)
+{
+    if (link->info.lane == NET_LANE_VOTE) {
+        return INBOX_VOTE;
+    }
+    return link->info.role == NET_ROLE_VALIDATOR ? INBOX_VALIDATOR_BULK : INBOX_OTHER;
 }
 
 static void ready_append(struct link *link)
 {
     struct net *net = link->net;
-    enum net_lane lane = link->info.lane;
+    enum inbox_class class = class_of(link);
     link->in_ready = true;
     link->next_ready = NULL;
-    if (net->ready_last[lane] == NULL) {
-        net->ready_first[lane] = link;
+    if (net->ready_last[class] == NULL) {
+        net->ready_first[class] = link;
     } else {
-        net->ready_last[lane]->next_ready = link;
+        net->ready_last[class]->next_ready = link;
     }
-    net->ready_last[lane] = link;
+    net->ready_last[class] = link;
 }
 
-static struct link *ready_pop(struct net *net, enum net_lane lane)
+static struct link *ready_pop(struct net *net, enum inbox_class class)
 {
-    struct link *link = net->ready_first[lane];
-    net->ready_first[lane] = link->next_ready;
-    if (net->ready_first[lane] == NULL) {
-        net->ready_last[lane] = NULL;
+    struct link *link = net->ready_first[class];
+    net->ready_first[class] = link->next_ready;
+    if (net->ready_first[class] == NULL) {
+        net->ready_last[class] = NULL;
     }
     link->in_ready = false;
     return link;
@@ -79,7 +93,7 @@ void inbox_put_locked(struct link *link, struct incoming *incoming)
     if (link->in_ready) {
         return;
     }
-    if (nothing_ready(net)) {
+    if (inbox_nothing_ready_locked(net)) {
         (void)eventfd_write(net->event_fd, 1);
         (void)pthread_cond_broadcast(&net->event_cond);
     }
@@ -118,13 +132,27 @@ static void resume_locked(struct link *link)
     }
 }
 
+static enum inbox_class choose_locked(struct net *net)
+{
+    const bool votes_wait = net->ready_first[INBOX_VOTE] != NULL;
+    const bool bulk_waits = net->ready_first[INBOX_VALIDATOR_BULK] != NULL;
+    const bool others_wait = net->ready_first[INBOX_OTHER] != NULL;
+    if (votes_wait && !((bulk_waits || others_wait) && net->votes_in_row >= VOTES_IN_ROW_MAX)) {
+        net->votes_in_row++;
+        return INBOX_VOTE;
+    }
+    net->votes_in_row = 0;
+    if (bulk_waits && !(others_wait && net->bulk_in_row >= BULK_IN_ROW_MAX)) {
+        net->bulk_in_row++;
+        return INBOX_VALIDATOR_BULK;
+    }
+    net->bulk_in_row = 0;
+    return INBOX_OTHER;
+}
+
 static struct incoming *take_locked(struct net *net)
 {
-    bool bulk_waits = net->ready_first[NET_LANE_BULK] != NULL;
-    bool votes_wait = net->ready_first[NET_LANE_VOTE] != NULL;
-    bool vote = votes_wait && !(bulk_waits && net->votes_in_row >= VOTES_IN_ROW_MAX);
-    net->votes_in_row = vote ? net->votes_in_row + 1 : 0;
-    struct link *link = ready_pop(net, vote ? NET_LANE_VOTE : NET_LANE_BULK);
+    struct link *link = ready_pop(net, choose_locked(net));
     struct incoming *incoming = inbox_pop(link);
     if (link->inbox_first != NULL) {
         ready_append(link);
@@ -132,7 +160,7 @@ static struct incoming *take_locked(struct net *net)
         link_work_locked(link); /* may be freed now */
     }
     resume_locked(link);
-    if (nothing_ready(net)) {
+    if (inbox_nothing_ready_locked(net)) {
         eventfd_t count;
         (void)eventfd_read(net->event_fd, &count);
     }
@@ -146,10 +174,10 @@ bool net_poll(struct net *net, struct net_event *out, uint32_t timeout_ms)
                              .tv_nsec = (long)(until_ms % 1000) * 1000000};
     (void)pthread_mutex_lock(&net->lock);
     int waited = 0;
-    while (nothing_ready(net) && waited == 0 && timeout_ms > 0) {
+    while (inbox_nothing_ready_locked(net) && waited == 0 && timeout_ms > 0) {
         waited = pthread_cond_timedwait(&net->event_cond, &net->lock, &until);
     }
-    struct incoming *incoming = nothing_ready(net) ? NULL : take_locked(net);
+    struct incoming *incoming = inbox_nothing_ready_locked(net) ? NULL : take_locked(net);
     (void)pthread_mutex_unlock(&net->lock);
     if (incoming == NULL) {
         return false;

@@ -48,6 +48,9 @@ struct incoming {
     uint8_t data[];
 };
 
+/* Whose turn it is when many sessions have something: strangers come last. */
+enum inbox_class { INBOX_VOTE, INBOX_VALIDATOR_BULK, INBOX_OTHER, INBOX_COUNT };
+
 enum link_state {
     LINK_GREETING, /* handshake */
     LINK_REFUSED,  /* REFUSE is on its way; the peer hangs up, or the deadline comes */
@@ -151,8 +154,8 @@ struct net {
     struct link *links; /* newest first */
     struct link *oldest;
     struct link *work_first, *work_last;
-    struct link *ready_first[NET_LANE_COUNT], *ready_last[NET_LANE_COUNT];
-    uint32_t votes_in_row;
+    struct link *ready_first[INBOX_COUNT], *ready_last[INBOX_COUNT];
+    uint32_t votes_in_row, bulk_in_row;
     struct dial *dials;
     struct body *ping;
     bool holds; /* net_hold: sessions with frames to write, until net_flush */
@@ -194,6 +197,7 @@ void send_clear_locked(struct link *link);
 void send_ping_locked(struct link *link);
 
 /* inbox.c */
+bool inbox_nothing_ready_locked(const struct net *net);
 bool inbox_full_locked(const struct link *link);
 void inbox_put_locked(struct link *link, struct incoming *incoming);
 struct incoming *incoming_make(const struct link *link, enum net_event_kind kind,

@@ -261,13 +261,26 @@ static void serve_certificate(struct driver *d, const struct consensus_action *a
     }
 }
 
-static void request_certify(struct driver *d, const struct consensus_block *block)
+/* The core asks once a view while it has a record of it, so that of more open requests than
+ * records the one of the lowest view has nobody who waits for it. */
+static uint32_t certify_place(struct driver *d)
 {
     if (d->certifying_count < DRIVER_CERTIFY_MAX) {
-        d->certifying[d->certifying_count].view = block->view;
-        d->certifying[d->certifying_count++].proposal = block->proposal;
-        blocks_certify(d, block->view, &block->proposal);
+        return d->certifying_count++;
     }
+    uint32_t lowest = 0;
+    for (uint32_t i = 1; i < DRIVER_CERTIFY_MAX; i++) {
+        lowest = d->certifying[i].view < d->certifying[lowest].view ? i : lowest;
+    }
+    return lowest;
+}
+
+static void request_certify(struct driver *d, const struct consensus_block *block)
+{
+    const uint32_t place = certify_place(d);
+    d->certifying[place].view = block->view;
+    d->certifying[place].proposal = block->proposal;
+    blocks_certify(d, block->view, &block->proposal);
 }
 
 static bool is_persist(enum consensus_action_kind kind)
@@ -334,6 +347,7 @@ static void carry_out_one(struct driver *d, const struct consensus_action *actio
                         d->config.data_dir, (unsigned long long)action->block.height);
         return;
     case CONSENSUS_DO_ENTER_VIEW:
+        blocks_forget(d);
         log_line(LOG_DEBUG, "consensus", "view %llu", (unsigned long long)action->entered_view);
         return;
     case CONSENSUS_DO_SET_TIMER:

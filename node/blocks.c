@@ -23,7 +23,8 @@ struct unfinal *blocks_find(const struct driver *d, const struct hash *proposal)
 struct unfinal *blocks_find_id(const struct driver *d, const struct hash *block_id)
 {
     struct unfinal *u = d->unfinals;
-    while (u != NULL && (u->final || !hash_equal(&u->proposal.light.block_id, block_id))) {
+    while (u != NULL &&
+           (u->final || u->bad || !hash_equal(&u->proposal.light.block_id, block_id))) {
         u = u->next;
     }
     return u;
@@ -256,6 +257,9 @@ static enum consensus_certify judge(struct driver *d, const struct wire_block *b
                             blocks_beacon_alpha(d, parent, buffer), &header->vrf_proof, &output))) {
         fault = "vrf_proof";
     }
+    if (driver_failed(d)) {
+        return CONSENSUS_CERTIFY_PENDING;
+    }
     if (fault != NULL) {
         log_line(LOG_ODD, "chain", "height %llu: block is bad: %s",
                  (unsigned long long)header->height, fault);
@@ -290,6 +294,25 @@ static bool take_twin(struct driver *d, struct unfinal *u)
     return true;
 }
 
+/* The block in the proposal stands on the block of the proposal's parent: else certify would
+ * judge one branch while the votes order another.  PENDING: that parent is unknown here. */
+static enum consensus_certify judge_parent(const struct driver *d, const struct unfinal *u)
+{
+    const struct proposal_rest *rest = &u->proposal.rest;
+    const struct unfinal *parent = blocks_find(d, &rest->parent_proposal);
+    const struct hash *parent_id = NULL;
+    if (rest->parent_view == 0) {
+        parent_id = &d->chain_id;
+    } else if (hash_equal(&rest->parent_proposal, &d->committed_proposal)) {
+        parent_id = &d->committed.block_id;
+    } else if (parent != NULL) {
+        parent_id = &parent->proposal.light.block_id;
+    } else {
+        return CONSENSUS_CERTIFY_PENDING;
+    }
+    return hash_equal(parent_id, &u->parent_id) ? CONSENSUS_CERTIFY_OK : CONSENSUS_CERTIFY_BAD;
+}
+
 /* Execute u if its parent is.  PENDING while the parent is not. */
 static enum consensus_certify execute_unfinal(struct driver *d, struct unfinal *u)
 {
@@ -301,6 +324,12 @@ static enum consensus_certify execute_unfinal(struct driver *d, struct unfinal *
     if (u->bad) {
         return CONSENSUS_CERTIFY_BAD;
     }
+    const enum consensus_certify linked = u->linked ? CONSENSUS_CERTIFY_OK : judge_parent(d, u);
+    if (linked != CONSENSUS_CERTIFY_OK) {
+        u->bad = linked == CONSENSUS_CERTIFY_BAD;
+        return linked;
+    }
+    u->linked = true;
     if (!blocks_parent_tip(d, &u->parent_id, &parent)) {
         return CONSENSUS_CERTIFY_PENDING;
     }
@@ -322,6 +351,17 @@ static enum consensus_certify execute_unfinal(struct driver *d, struct unfinal *
     return verdict;
 }
 
+/* The parent if it is not executed: of the proposal, which cannot be mistaken for another
+ * proposal of the same block, or of a fetched block by its id. */
+static struct unfinal *find_waiting_parent(struct driver *d, const struct unfinal *u)
+{
+    if (find_executed(d, &u->parent_id) != NULL) {
+        return NULL;
+    }
+    struct unfinal *parent = u->fetched ? NULL : blocks_find(d, &u->proposal.rest.parent_proposal);
+    return parent != NULL && !parent->final ? parent : blocks_find_id(d, &u->parent_id);
+}
+
 /* Ancestors first: after a restart certified blocks are not executed yet. */
 enum consensus_certify blocks_execute_branch(struct driver *d, struct unfinal *u)
 {
@@ -329,7 +369,7 @@ enum consensus_certify blocks_execute_branch(struct driver *d, struct unfinal *u
     uint32_t count = 0;
     while (u != NULL && !is_executed(d, u) && count < STORE_OVERLAY_COUNT_MAX) {
         path[count++] = u;
-        u = blocks_find_id(d, &u->parent_id);
+        u = find_waiting_parent(d, u);
     }
     enum consensus_certify verdict = CONSENSUS_CERTIFY_OK;
     while (count > 0 && verdict == CONSENSUS_CERTIFY_OK) {

@@ -3,7 +3,21 @@
 
 #include "node/driver.h"
 
-/* What blocks.c, build.c, commit.c, catchup.c and restart.c share about blocks. */
+/* What the driver does with blocks: blocks.c, header.c, build.c, commit.c. */
+
+struct unfinal *blocks_find(const struct driver *d, const struct hash *proposal);
+/* Make an entry from a decoded proposal whose block matches its id; copies the block. */
+struct unfinal *blocks_add(struct driver *d, const struct wire_proposal *proposal,
+                           const struct wire_block *block);
+void blocks_build(struct driver *d, const struct consensus_action *action);
+void blocks_certify(struct driver *d, uint64_t view, const struct hash *proposal);
+void blocks_retry_certify(struct driver *d);
+void blocks_finalize(struct driver *d);
+/* Free accepted blocks that nobody can ask for any more. */
+void blocks_forget(struct driver *d);
+bool blocks_parent_tip(struct driver *d, const struct hash *parent_id, struct tip *out);
+void blocks_update_work(struct driver *d);
+void blocks_after_commit(struct driver *d, const struct wire_block *block, uint64_t height);
 
 /* The next step of an operator whose databases are damaged or have diverged.  Never "delete the
  * data directory": sign.state is in it. */

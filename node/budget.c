@@ -43,3 +43,8 @@ bool budget_spend(struct budget *budget, struct bytes key, uint64_t now_ms)
     *spent_of(budget, key, now_ms) += TOKEN_MILLI;
     return true;
 }
+
+void budget_charge(struct budget *budget, struct bytes key, uint64_t cost, uint64_t now_ms)
+{
+    *spent_of(budget, key, now_ms) += cost * TOKEN_MILLI;
+}

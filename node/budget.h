@@ -31,4 +31,7 @@ MUST_USE bool budget_has(struct budget *budget, struct bytes key, uint64_t now_m
 /* Spend one if there is one; false: none was left. */
 bool budget_spend(struct budget *budget, struct bytes key, uint64_t now_ms);
 
+/* Spend cost tokens, were it more than are left: what was done is paid for afterwards. */
+void budget_charge(struct budget *budget, struct bytes key, uint64_t cost, uint64_t now_ms);
+
 #endif /* NODE_BUDGET_H */

@@ -150,6 +150,7 @@ void blocks_build(struct driver *d, const struct consensus_action *action)
     struct consensus_event event = {.kind = CONSENSUS_ON_BUILT, .from = d->self};
     event.proposal.proposal = &own->proposal;
     event.proposal.hash = own->hash;
+    event.proposal.parent_id = own->parent_id;
     event.proposal.empty = picked.count == 0;
     const struct state_view view = blocks_view(d, &parent);
     event.proposal.due_work = parent.unsealed || state_block_is_due(&view, header.time_ms);

@@ -14,8 +14,13 @@
 
 enum {
     CATCHUP_SILENCE_MS = 2000,
-    CATCHUP_NEXT_PEER_MS = 200, /* a peer that has no more gives way */
+    CATCHUP_SILENCE_MAX_MS = 64000, /* a slow link needs its time for one block */
+    CATCHUP_NEXT_PEER_MS = 200,     /* a peer that has no more gives way */
+    CATCHUP_OPEN_MAX =
+        3, /* questions: their answers fit the peer's queue, which drops the oldest */
 };
+STATIC_ASSERT(CATCHUP_OPEN_MAX *FRAME_SIZE_MAX <= NET_BULK_QUEUE_SIZE_MAX,
+              "no answer pushes out another");
 
 static void ask(struct driver *d, uint64_t height)
 {
@@ -32,17 +37,35 @@ static void ask(struct driver *d, uint64_t height)
 
 static void ask_more(struct driver *d)
 {
-    while (d->catchup.next_height <= d->committed.height + CATCHUP_WINDOW_MAX) {
-        ask(d, d->catchup.next_height++);
+    struct catchup *catchup = &d->catchup;
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < CATCHUP_WINDOW_MAX; i++) {
+        open += catchup->slots[i].asked ? 1 : 0;
     }
+    for (uint32_t i = 0; i < CATCHUP_WINDOW_MAX && open < CATCHUP_OPEN_MAX; i++) {
+        struct catchup_slot *slot = &catchup->slots[i];
+        const uint64_t height = d->committed.height + 1 + i;
+        if (slot->block.data == NULL && !slot->asked && height < catchup->end_height) {
+            slot->asked = true;
+            open++;
+            ask(d, height);
+        }
+    }
+}
+
+static void slot_free(struct catchup_slot *slot)
+{
+    store_buffer_free(&slot->block);
+    store_buffer_free(&slot->last_final);
+    *slot = (struct catchup_slot){.asked = false};
 }
 
 static void forget(struct driver *d)
 {
     for (uint32_t i = 0; i < CATCHUP_WINDOW_MAX; i++) {
-        store_buffer_free(&d->catchup.blocks[i]);
-        store_buffer_free(&d->catchup.last_finals[i]);
+        slot_free(&d->catchup.slots[i]);
     }
+    d->catchup.mixed = false;
 }
 
 /* The next peer with a bulk session; false when there is none. */
@@ -58,14 +81,19 @@ static bool choose_peer(struct driver *d)
     return false;
 }
 
+/* Ask the peer for what is not held. */
 static void start_over(struct driver *d)
 {
-    forget(d);
-    d->catchup.next_height = d->committed.height + 1;
-    d->catchup.deadline_ms = driver_now_ms() + CATCHUP_SILENCE_MS;
-    if (choose_peer(d)) {
+    struct catchup *catchup = &d->catchup;
+    for (uint32_t i = 0; i < CATCHUP_WINDOW_MAX; i++) {
+        catchup->slots[i].asked = false;
+    }
+    catchup->end_height = UINT64_MAX;
+    catchup->took = false;
+    catchup->deadline_ms = driver_now_ms() + catchup->silence_ms;
+    if (d->peers[catchup->peer].sessions[NET_LANE_BULK] != 0) {
         log_line(LOG_INFO, "catchup", "from height=%llu peer=%u",
-                 (unsigned long long)d->catchup.next_height, d->catchup.peer);
+                 (unsigned long long)d->committed.height + 1, catchup->peer);
         ask_more(d);
     }
 }
@@ -74,17 +102,41 @@ void catchup_begin(struct driver *d)
 {
     if (!d->catchup.active) {
         d->catchup.active = true;
+        d->catchup.silence_ms = CATCHUP_SILENCE_MS;
+        (void)choose_peer(d);
         start_over(d);
     }
 }
 
+/* After a silence: blocks that came are kept for the next peer to go on with; a peer of which
+ * nothing came takes what is held with it, for it may be that which does not fit. */
 void catchup_poll(struct driver *d)
 {
-    if (d->catchup.active && driver_now_ms() >= d->catchup.deadline_ms) {
-        log_line(LOG_INFO, "catchup", "nothing more from validator %u; asking another",
-                 d->catchup.peer);
-        start_over(d);
+    struct catchup *catchup = &d->catchup;
+    if (!catchup->active || driver_now_ms() < catchup->deadline_ms) {
+        return;
     }
+    log_line(LOG_INFO, "catchup", "nothing more from validator %u; asking another", catchup->peer);
+    if (!catchup->took) {
+        const uint64_t longer = 2 * catchup->silence_ms;
+        catchup->silence_ms = longer < CATCHUP_SILENCE_MAX_MS ? longer : CATCHUP_SILENCE_MAX_MS;
+        forget(d);
+    }
+    catchup->mixed = catchup->slots[0].block.data != NULL;
+    (void)choose_peer(d);
+    start_over(d);
+}
+
+/* What is held cannot be a part of the chain.  Who gave it is known if one peer gave all. */
+static void on_lie(struct driver *d, const char *what)
+{
+    const bool mixed = d->catchup.mixed;
+    forget(d);
+    if (!mixed) {
+        inbound_odd(d, d->catchup.peer, what);
+        (void)choose_peer(d);
+    }
+    start_over(d);
 }
 
 static bool evidence_proves(const struct driver *d, const struct finality *finality,
@@ -105,51 +157,67 @@ static bool evidence_proves(const struct driver *d, const struct finality *final
     return true;
 }
 
-/* How many of the held blocks are final, and the evidence for the last of them. */
-static uint32_t count_proven(const struct driver *d, struct finality *evidence)
+/* The block in a slot, if its bytes are those of an id that follows parent; NULL or what is
+ * wrong with it.  *id: its own. */
+static const char *check_block(const struct store_buffer *held, const struct hash *parent,
+                               struct wire_block *block, struct hash *id)
+{
+    if (!wire_decode_block(bytes_of(held->data, held->size), block)) {
+        return "sent a final block that does not decode";
+    }
+    crypto_digest(TAG_BLOCK_HEADER, block->header_bytes, id);
+    if (!hash_equal(&block->header.parent_id, parent)) {
+        return "sent a final block that does not follow";
+    }
+    return inbound_block_matches(id, block) ? NULL : "sent a body that is not the block's";
+}
+
+/* How many of the held blocks are final, and the evidence for the last of them.  *lie: what
+ * no honest peer sends. */
+static uint32_t count_proven(const struct driver *d, struct finality *evidence, const char **lie)
 {
     static struct wire_block block; /* 8 KB; the driver's thread only */
     static struct finality tip;
+    const struct catchup_slot *slots = d->catchup.slots;
     struct hash ids[CATCHUP_WINDOW_MAX];
     uint32_t proven = 0;
     uint32_t count = 0;
     struct hash parent = d->committed.block_id;
-    for (; count < CATCHUP_WINDOW_MAX && d->catchup.blocks[count].data != NULL; count++) {
-        const struct store_buffer *held = &d->catchup.blocks[count];
-        if (!wire_decode_block(bytes_of(held->data, held->size), &block) ||
-            !hash_equal(&block.header.parent_id, &parent)) {
+    *lie = NULL;
+    for (; count < CATCHUP_WINDOW_MAX && slots[count].block.data != NULL; count++) {
+        *lie = check_block(&slots[count].block, &parent, &block, &ids[count]);
+        if (*lie != NULL) {
             break;
         }
-        crypto_digest(TAG_BLOCK_HEADER, block.header_bytes, &parent);
-        ids[count] = parent;
+        parent = ids[count];
         if (block.has_last_final && evidence_proves(d, &block.last_final, ids, count, &proven)) {
             *evidence = block.last_final;
         }
     }
     for (uint32_t i = 0; i < count; i++) {
-        const struct store_buffer *held = &d->catchup.last_finals[i];
+        const struct store_buffer *held = &slots[i].last_final;
         if (wire_decode_last_final(bytes_of(held->data, held->size), &tip) &&
             evidence_proves(d, &tip, ids, count, &proven)) {
             *evidence = tip;
         }
+    }
+    if (count == CATCHUP_WINDOW_MAX && proven == 0) {
+        *lie = "sent blocks that nothing proves";
     }
     return proven;
 }
 
 static void drop_front(struct driver *d, uint32_t count)
 {
+    struct catchup_slot *slots = d->catchup.slots;
     for (uint32_t i = 0; i < CATCHUP_WINDOW_MAX; i++) {
         if (i < count) {
-            store_buffer_free(&d->catchup.blocks[i]);
-            store_buffer_free(&d->catchup.last_finals[i]);
+            slot_free(&slots[i]);
         }
         const bool filled = i + count < CATCHUP_WINDOW_MAX;
-        d->catchup.blocks[i] = filled ? d->catchup.blocks[i + count] : (struct store_buffer){0};
-        d->catchup.last_finals[i] =
-            filled ? d->catchup.last_finals[i + count] : (struct store_buffer){0};
+        slots[i] = filled ? slots[i + count] : (struct catchup_slot){.asked = false};
         if (filled && count > 0) {
-            d->catchup.blocks[i + count] = (struct store_buffer){0};
-            d->catchup.last_finals[i + count] = (struct store_buffer){0};
+            slots[i + count] = (struct catchup_slot){.asked = false};
         }
     }
 }
@@ -158,9 +226,6 @@ void catchup_committed(struct driver *d, uint64_t count)
 {
     if (d->catchup.active) {
         drop_front(d, count < CATCHUP_WINDOW_MAX ? (uint32_t)count : CATCHUP_WINDOW_MAX);
-        if (d->catchup.next_height <= d->committed.height) {
-            d->catchup.next_height = d->committed.height + 1;
-        }
     }
 }
 
@@ -170,7 +235,8 @@ static bool commit_proven(struct driver *d, uint32_t count, const struct finalit
     static struct wire_block block; /* 8 KB; the driver's thread only */
     struct unfinal *entries[CATCHUP_WINDOW_MAX];
     for (uint32_t i = 0; i < count; i++) {
-        const struct bytes bytes = bytes_of(d->catchup.blocks[i].data, d->catchup.blocks[i].size);
+        const struct bytes bytes =
+            bytes_of(d->catchup.slots[i].block.data, d->catchup.slots[i].block.size);
         ASSERT(wire_decode_block(bytes, &block)); /* count_proven has decoded it */
         entries[i] = blocks_adopt(d, bytes, &block);
         if (entries[i] == NULL) {
@@ -184,9 +250,13 @@ static void advance(struct driver *d)
 {
     static struct finality evidence; /* 8 KB each; the driver's thread only */
     static struct certificate certificate;
-    const uint32_t proven = count_proven(d, &evidence);
+    const char *lie;
+    const uint32_t proven = count_proven(d, &evidence, &lie);
+    if (proven == 0 && lie != NULL) {
+        on_lie(d, lie);
+    }
     if (proven == 0 || !commit_proven(d, proven, &evidence)) {
-        return;
+        return; /* a lie behind what is proven shows again when that is committed */
     }
     drop_front(d, proven);
     d->committed_view = evidence.light.view;
@@ -217,7 +287,8 @@ static void end_of_peer(struct driver *d)
     struct consensus_status status;
     consensus_status(d->core, &status);
     if (status.last_delivered.view < status.last_final.view) {
-        forget(d);
+        d->catchup.took = false;
+        d->catchup.silence_ms = CATCHUP_SILENCE_MS / 2; /* doubled: an answer is no silence */
         d->catchup.deadline_ms = driver_now_ms() + CATCHUP_NEXT_PEER_MS;
         return;
     }
@@ -226,33 +297,57 @@ static void end_of_peer(struct driver *d)
     forget(d);
 }
 
+/* "Not there" ends what the peer has; "busy" is a silence. */
+static void on_refusal(struct driver *d, uint64_t height, uint32_t code)
+{
+    if (code == EXIT_CODE_QUOTA) {
+        return;
+    }
+    if (height == d->committed.height + 1) {
+        end_of_peer(d);
+    } else if (height < d->catchup.end_height) {
+        d->catchup.end_height = height;
+    }
+}
+
+static void take_block(struct driver *d, struct catchup_slot *slot, const struct api_answer *answer)
+{
+    if (slot->block.data == NULL && answer->body.size > 0 && answer->last_final.size > 0) {
+        slot->block = copy_of(answer->body);
+        slot->last_final = copy_of(answer->last_final);
+        d->catchup.took = true;
+        d->catchup.deadline_ms = driver_now_ms() + d->catchup.silence_ms;
+    }
+    advance(d);
+}
+
 void catchup_answer(struct driver *d, const struct net_event *event)
 {
     static struct api_answer answer; /* the driver's thread only */
     if (!d->catchup.active || inbound_validator(d, &event->key) != d->catchup.peer) {
         return;
     }
-    if (!api_decode_answer(event->bytes, &answer)) {
-        log_line(LOG_ODD, "catchup", "validator %u sent no answer", d->catchup.peer);
-        return;
-    }
-    /* Answers come in the order of the questions: the first "not there" ends it. */
     const uint64_t first = d->committed.height + 1;
     const uint64_t height = event->request;
-    if (answer.kind != API_BLOCK || height < first || height >= first + CATCHUP_WINDOW_MAX) {
-        if (answer.kind == API_ERROR && height == (uint32_t)first) {
-            end_of_peer(d);
-        }
+    if (height < first || height >= first + CATCHUP_WINDOW_MAX) {
         return;
     }
-    struct store_buffer *slot = &d->catchup.blocks[height - first];
-    if (slot->data == NULL && answer.body.size > 0 && answer.last_final.size > 0) {
-        *slot = copy_of(answer.body);
-        d->catchup.last_finals[height - first] = copy_of(answer.last_final);
-        d->catchup.deadline_ms = driver_now_ms() + CATCHUP_SILENCE_MS;
+    struct catchup_slot *slot = &d->catchup.slots[height - first];
+    slot->asked = false;
+    if (!api_decode_answer(event->bytes, &answer)) {
+        inbound_odd(d, d->catchup.peer, "sent no answer");
+        return;
     }
-    advance(d);
-    if (!driver_failed(d)) {
+    if (answer.kind == API_BLOCK) {
+        take_block(d, slot, &answer);
+    } else if (answer.kind == API_ERROR) {
+        on_refusal(d, height, answer.code);
+        return;
+    }
+    if (d->catchup.active && !driver_failed(d)) {
+        if (d->catchup.end_height <= d->committed.height + 1) {
+            d->catchup.end_height = UINT64_MAX; /* what was its end may have moved on */
+        }
         ask_more(d);
     }
 }

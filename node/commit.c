@@ -55,8 +55,10 @@ void blocks_look_at_pool(struct driver *d)
     struct mempool_entry entry;
     uint32_t cursor = 0;
     uint32_t before = 0;
+    d->admission_ms = driver_wall_ms();
+    store_view_trim(d->store); /* nothing of an earlier begin is used after this one */
     d->admission_view = store_view(d->store);
-    state_admission_begin(d->admission, &d->admission_view, driver_wall_ms());
+    state_admission_begin(d->admission, &d->admission_view, d->admission_ms);
     d->pool_ready = false;
     while (mempool_next(d->pool, &cursor, &entry)) {
         const enum code code = state_admit(d->admission, entry.raw, STATE_ADMIT_PEEK, NULL);
@@ -90,6 +92,22 @@ void blocks_prune(struct driver *d)
     }
 }
 
+/* What no certificate names and whose view has left the window: without finality there may
+ * come one of these in every view. */
+void blocks_forget(struct driver *d)
+{
+    struct unfinal **link = &d->unfinals;
+    while (*link != NULL) {
+        struct unfinal *u = *link;
+        if (u->final || u->fetched || consensus_needs(d->core, u->proposal.light.view, &u->hash)) {
+            link = &u->next;
+        } else {
+            *link = u->next;
+            blocks_unfinal_free(u);
+        }
+    }
+}
+
 static bool commit_one(struct driver *d, struct unfinal *u)
 {
     static struct wire_block block; /* 8 KB; the driver's thread only */
@@ -109,6 +127,14 @@ static bool commit_one(struct driver *d, struct unfinal *u)
 /* BATCH_MAX: below UNFINAL_BLOCK_MAX, so that the store has room for their overlays. */
 enum { BATCH_MAX = 16 };
 
+/* Every ancestor is final or stands before it: only the store's bounds hold it up. */
+static bool no_room(struct driver *d, const struct unfinal *u)
+{
+    return error_set(&d->error, EXIT_CODE_STORE,
+                     "height %llu: no room for the state of a final block; start the node again",
+                     (unsigned long long)u->proposal.light.height);
+}
+
 /* Execute, one synced write, commit. */
 static bool commit_batch(struct driver *d, struct unfinal *const *entries, uint32_t count,
                          const struct finality *evidence)
@@ -117,7 +143,15 @@ static bool commit_batch(struct driver *d, struct unfinal *const *entries, uint3
     struct store_buffer encoded = {0};
     for (uint32_t i = 0; i < count; i++) {
         struct unfinal *u = entries[i];
-        if (blocks_execute_branch(d, u) != CONSENSUS_CERTIFY_OK) {
+        const struct hash *below =
+            i == 0 ? &d->committed.block_id : &entries[i - 1]->proposal.light.block_id;
+        u->linked = hash_equal(&u->parent_id, below); /* maybe no proposal of below is known */
+        const enum consensus_certify verdict =
+            u->linked ? blocks_execute_branch(d, u) : CONSENSUS_CERTIFY_BAD;
+        if (verdict == CONSENSUS_CERTIFY_PENDING) {
+            return !driver_failed(d) && no_room(d, u);
+        }
+        if (verdict == CONSENSUS_CERTIFY_BAD) {
             return error_set(&d->error, EXIT_CODE_DIVERGED,
                              "%.120s: height %llu: a quorum made final what this node cannot "
                              "execute; keep a copy for analysis, then " BLOCKS_FETCH_AGAIN,
@@ -183,36 +217,7 @@ bool blocks_commit(struct driver *d, struct unfinal *const *entries, uint32_t co
     return true;
 }
 
-void blocks_finalize(struct driver *d)
-{
-    static struct unfinal *entries[CONSENSUS_HISTORY_MAX]; /* the driver's thread only */
-    static struct finality evidence;
-    const struct consensus_actions *actions = &d->actions;
-    const uint64_t height = d->committed.height;
-    const uint32_t count = actions->final_count;
-    for (uint32_t i = 0; i < count; i++) {
-        entries[i] = blocks_find(d, &actions->finals[i].proposal);
-        ASSERT(entries[i] != NULL);
-    }
-    const struct unfinal *last = entries[count - 1];
-    finality_of(last, actions->final_certificate, &evidence);
-    d->committed_view = last->proposal.light.view;
-    d->committed_proposal = last->hash;
-    if (!blocks_commit(d, entries, count, &evidence)) {
-        return;
-    }
-    log_line(LOG_DEBUG, "chain", "final height=%llu view=%llu",
-             (unsigned long long)d->committed.height, (unsigned long long)d->committed_view);
-    blocks_prune(d);
-    catchup_committed(d, d->committed.height - height);
-    blocks_look_at_pool(d);
-    if (d->committed_view > VIEW_WINDOW &&
-        !journal_prune(d->journal, 0, d->committed_view - VIEW_WINDOW, &d->error)) {
-        return; /* d->error stops the node */
-    }
-}
-
-/* What there is to do (33.1): the core is told when it changes. */
+/* What there is to do (33.1): the core is told when it changes, with the answers that wait. */
 void blocks_update_work(struct driver *d)
 {
     const uint64_t now = driver_now_ms();
@@ -238,5 +243,35 @@ void blocks_update_work(struct driver *d)
     struct consensus_event event = {.kind = CONSENSUS_ON_WORK};
     event.work.now = work;
     event.work.due_ms = due_ms;
-    driver_step(d, &event);
+    driver_queue(d, &event);
+}
+
+void blocks_finalize(struct driver *d)
+{
+    static struct unfinal *entries[CONSENSUS_HISTORY_MAX]; /* the driver's thread only */
+    static struct finality evidence;
+    const struct consensus_actions *actions = &d->actions;
+    const uint64_t height = d->committed.height;
+    const uint32_t count = actions->final_count;
+    for (uint32_t i = 0; i < count; i++) {
+        entries[i] = blocks_find(d, &actions->finals[i].proposal);
+        ASSERT(entries[i] != NULL);
+    }
+    const struct unfinal *last = entries[count - 1];
+    finality_of(last, actions->final_certificate, &evidence);
+    if (!blocks_commit(d, entries, count, &evidence)) {
+        return;
+    }
+    d->committed_view = last->proposal.light.view;
+    d->committed_proposal = last->hash;
+    log_line(LOG_DEBUG, "chain", "final height=%llu view=%llu",
+             (unsigned long long)d->committed.height, (unsigned long long)d->committed_view);
+    blocks_prune(d);
+    catchup_committed(d, d->committed.height - height);
+    blocks_look_at_pool(d);
+    blocks_update_work(d); /* now: alone we would go on and on for what is done */
+    if (d->committed_view > VIEW_WINDOW &&
+        !journal_prune(d->journal, 0, d->committed_view - VIEW_WINDOW, &d->error)) {
+        return; /* d->error stops the node */
+    }
 }

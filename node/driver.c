@@ -1,4 +1,4 @@
-#include "node/driver.h"
+#include "node/blocks.h"
 
 #include <signal.h>
 #include <stdatomic.h>
@@ -46,9 +46,6 @@ static void step_once(struct driver *d, const struct consensus_event *event)
     const enum consensus_verdict verdict = consensus_step(d->core, event, &d->actions);
     d->step_count++;
     d->verdict_counts[verdict]++;
-    if (verdict == CONSENSUS_EQUIVOCATED) {
-        log_line(LOG_ODD, "consensus", "validator %u contradicts itself", event->from);
-    }
     action_carry_out(d);
 }
 
@@ -157,7 +154,18 @@ static void expire_pool(struct driver *d)
     }
 }
 
-static void run_timers(struct driver *d)
+/* What is admissible depends on the time, which goes on while no block is made. */
+static void refresh_admission(struct driver *d)
+{
+    enum { ADMISSION_AGE_MS = 1000 };
+    const uint64_t wall = driver_wall_ms();
+    const uint64_t begun = d->admission_ms;
+    if ((wall > begun ? wall - begun : begun - wall) > ADMISSION_AGE_MS) {
+        blocks_look_at_pool(d);
+    }
+}
+
+void driver_run_timers(struct driver *d)
 {
     if (driver_now_ms() >= d->timer_at_ms) {
         d->timer_at_ms = UINT64_MAX;
@@ -167,7 +175,9 @@ static void run_timers(struct driver *d)
     catchup_poll(d);
     forward_poll(d);
     expire_pool(d);
+    refresh_admission(d);
     blocks_update_work(d);
+    driver_drain(d);
     action_update_ping(d);
 }
 
@@ -211,7 +221,7 @@ static void loop(struct driver *d)
     while (!stop_asked && !driver_failed(d)) {
         drain_net(d, sleep_ms(d));
         if (!driver_failed(d)) {
-            run_timers(d);
+            driver_run_timers(d);
             net_flush(d->net);
         }
     }

@@ -10,6 +10,7 @@
 #include "genesis/genesis.h"
 #include "net/net.h"
 #include "node/budget.h"
+#include "node/catchup.h"
 #include "node/config.h"
 #include "node/mempool.h"
 #include "node/recent.h"
@@ -63,6 +64,7 @@ struct unfinal {
     uint8_t *block; /* encoded, owned */
     size_t block_size;
     bool bad;     /* the proposal or its block breaks a rule: certify says BAD */
+    bool linked;  /* its block is known to stand on its parent's */
     bool empty;   /* no transactions */
     bool fetched; /* by catch-up: the block alone, its proposal is not known */
     bool final;
@@ -78,10 +80,9 @@ struct peer {
 };
 
 enum {
-    CATCHUP_WINDOW_MAX = 16,                       /* heights asked for at once: 64 MiB at most */
     DRIVER_QUEUE_MAX = CONSENSUS_ACTIONS_MAX + 64, /* answers to one step's requests */
-    DRIVER_CERTIFY_MAX = VIEW_WINDOW * 4,
-    DRIVER_KEEP_FINAL = 64, /* final proposals kept to serve GET_BLOCK */
+    DRIVER_CERTIFY_MAX = CONSENSUS_HISTORY_MAX,    /* one for each record of the core */
+    DRIVER_KEEP_FINAL = 64,                        /* final proposals kept to serve GET_BLOCK */
     DRIVER_VERDICT_COUNT = 1 << 17,
     DRIVER_OUT_SIZE = FRAME_SIZE_MAX,
     DRIVER_FORWARD_COUNT = 256, /* 256 verifications: 15 ms of a peer's thread */
@@ -98,14 +99,10 @@ struct forward {
     uint64_t again_ms;
 };
 
-/* Catching up: one peer, a window of heights. */
-struct catchup {
-    bool active;
-    uint64_t next_height; /* to ask for */
-    uint64_t deadline_ms;
-    uint32_t peer;
-    struct store_buffer blocks[CATCHUP_WINDOW_MAX];      /* [i]: height committed + 1 + i */
-    struct store_buffer last_finals[CATCHUP_WINDOW_MAX]; /* the peer's tip evidence */
+/* In which kinds of vote a validator has contradicted itself in a view. */
+struct evidence {
+    uint64_t view;
+    uint32_t kinds; /* bits by enum vote_kind */
 };
 
 struct driver {
@@ -132,6 +129,7 @@ struct driver {
     struct state_machine *machine;
     struct state_admission *admission; /* for the mempool, over the committed state */
     struct state_admission *building;  /* for a proposal */
+    uint64_t admission_ms;             /* wall time admission was begun with */
     struct state_view admission_view;  /* outlives the admission's calls, as does the next */
     struct state_view building_view;
     struct hash *verdicts; /* 13.6: direct-mapped cache of good signatures */
@@ -142,8 +140,12 @@ struct driver {
     struct forward forward;
     struct budget waste;    /* useless transactions, by key */
     struct budget oddities; /* lines in the log, by key */
-    bool pool_ready;        /* some pooled transaction is admissible now */
-    struct recent *recent;  /* final transactions by id */
+    struct {
+        struct budget anon, anon_total, client, validator;
+    } serving; /* answers, in units of SERVE_UNIT_SIZE */
+    struct evidence evidence[VALIDATOR_COUNT_MAX][VIEW_WINDOW];
+    bool pool_ready;       /* some pooled transaction is admissible now */
+    struct recent *recent; /* final transactions by id */
 
     struct unfinal *unfinals;
     uint32_t final_kept;
@@ -184,6 +186,8 @@ void driver_queue(struct driver *d, const struct consensus_event *event);
 void driver_step(struct driver *d, const struct consensus_event *event);
 /* Pass the queued answers to the core. */
 void driver_drain(struct driver *d);
+/* What is due by now; the loop does this after each turn of the network. */
+void driver_run_timers(struct driver *d);
 bool driver_failed(const struct driver *d);
 
 /* inbound.c */
@@ -200,6 +204,10 @@ void inbound_vote_digest(const struct driver *d, const struct vote *vote, struct
 MUST_USE bool inbound_certificate_valid(const struct driver *d,
                                         const struct certificate *certificate);
 void inbound_finality_certificate(const struct finality *finality, struct certificate *out);
+/* The block's bytes are the ones its id commits to; otherwise the sender lied, not the leader. */
+MUST_USE bool inbound_block_matches(const struct hash *block_id, const struct wire_block *block);
+/* A line in the log about a validator that breaks rules: at most so many. */
+void inbound_odd(struct driver *d, uint32_t validator, const char *what);
 
 /* admit.c: a net_admit with the driver as its context */
 enum net_reason driver_admit(void *context, enum net_role role, enum net_lane lane,
@@ -217,26 +225,6 @@ void action_carry_out(struct driver *d);
 void action_send_status(struct driver *d, uint32_t to);
 /* K7: STATUS rides in the pings; renew it when it has changed. */
 void action_update_ping(struct driver *d);
-
-/* blocks.c */
-struct unfinal *blocks_find(const struct driver *d, const struct hash *proposal);
-/* Make an entry from a decoded proposal whose block matches its id; copies the block. */
-struct unfinal *blocks_add(struct driver *d, const struct wire_proposal *proposal,
-                           const struct wire_block *block);
-void blocks_build(struct driver *d, const struct consensus_action *action);
-void blocks_certify(struct driver *d, uint64_t view, const struct hash *proposal);
-void blocks_retry_certify(struct driver *d);
-void blocks_finalize(struct driver *d);
-bool blocks_parent_tip(struct driver *d, const struct hash *parent_id, struct tip *out);
-void blocks_update_work(struct driver *d);
-void blocks_after_commit(struct driver *d, const struct wire_block *block, uint64_t height);
-
-/* catchup.c */
-void catchup_begin(struct driver *d);
-void catchup_poll(struct driver *d);
-/* Blocks became final by our own votes: the window moves on. */
-void catchup_committed(struct driver *d, uint64_t count);
-void catchup_answer(struct driver *d, const struct net_event *event);
 
 /* serve.c */
 void serve_request(struct driver *d, const struct net_event *event);

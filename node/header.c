@@ -27,7 +27,6 @@ void blocks_hist_root(struct driver *d, const struct tip *parent, struct hash *o
 static bool ancestor_id(struct driver *d, const struct tip *parent, uint64_t height,
                         struct hash *out)
 {
-    struct error error;
     *out = parent->block_id;
     if (height > parent->height) {
         return false;
@@ -37,8 +36,9 @@ static bool ancestor_id(struct driver *d, const struct tip *parent, uint64_t hei
         ASSERT(u != NULL);
         *out = u->parent_id;
     }
+    /* A failing disk says nothing about the block: d->error stops the node. */
     return height >= d->committed.height ||
-           store_block_id(d->store, height, out, &error) == STORE_FOUND;
+           store_block_id(d->store, height, out, &d->error) == STORE_FOUND;
 }
 
 void blocks_beacon(const struct hash *output, struct hash *beacon)

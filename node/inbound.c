@@ -1,4 +1,4 @@
-#include "node/driver.h"
+#include "node/blocks.h"
 
 #include <string.h>
 
@@ -31,11 +31,11 @@ void inbound_vote_digest(const struct driver *d, const struct vote *vote, struct
 }
 
 /* A peer that breaks rules fills no disk with lines about it. */
-static void odd(struct driver *d, uint32_t from, const char *what)
+void inbound_odd(struct driver *d, uint32_t validator, const char *what)
 {
-    const struct public_key *key = &d->set.items[from].network;
+    const struct public_key *key = &d->set.items[validator].network;
     if (budget_spend(&d->oddities, bytes_of(key->bytes, PUBLIC_KEY_SIZE), driver_now_ms())) {
-        log_line(LOG_ODD, "peer", "validator %u %s", from, what);
+        log_line(LOG_ODD, "peer", "validator %u %s", validator, what);
     }
 }
 
@@ -132,20 +132,44 @@ void inbound_finality_certificate(const struct finality *finality, struct certif
     memcpy(out->signatures, finality->signatures, sizeof(out->signatures));
 }
 
+/* Seen: this validator contradicts itself in this view and kind.  A collision of views only
+ * costs another verification. */
+static bool has_evidence(const struct driver *d, const struct vote *vote)
+{
+    const struct evidence *seen = &d->evidence[vote->validator][vote->view % VIEW_WINDOW];
+    return seen->view == vote->view && (seen->kinds >> (unsigned)vote->kind & 1) != 0;
+}
+
+static void keep_evidence(struct driver *d, const struct vote *vote)
+{
+    struct evidence *seen = &d->evidence[vote->validator][vote->view % VIEW_WINDOW];
+    if (seen->view != vote->view) {
+        *seen = (struct evidence){.view = vote->view};
+    }
+    seen->kinds |= 1U << (unsigned)vote->kind;
+    inbound_odd(d, vote->validator, "contradicts itself");
+}
+
 static void on_vote(struct driver *d, uint32_t from, struct bytes body)
 {
     struct consensus_event event = {.kind = CONSENSUS_ON_VOTE, .from = from};
     if (!wire_decode_vote(body, &event.vote) || event.vote.validator != from ||
         event.vote.kind == VOTE_PROPOSE) {
-        odd(d, from, "sent a malformed vote");
+        inbound_odd(d, from, "sent a malformed vote");
         return;
     }
     event.now_ms = driver_now_ms();
     const enum consensus_verdict verdict = consensus_screen(d->core, &event);
+    if (verdict == CONSENSUS_EQUIVOCATED && has_evidence(d, &event.vote)) {
+        return; /* one proof is enough: more of it costs no verification */
+    }
     if ((verdict == CONSENSUS_ACCEPTED || verdict == CONSENSUS_EQUIVOCATED) &&
         !vote_valid(d, &event.vote)) {
-        odd(d, from, "sent a vote with a wrong signature");
+        inbound_odd(d, from, "sent a vote with a wrong signature");
         return;
+    }
+    if (verdict == CONSENSUS_EQUIVOCATED) {
+        keep_evidence(d, &event.vote);
     }
     driver_step(d, &event);
 }
@@ -158,7 +182,7 @@ static void take_certificate(struct driver *d, uint32_t from, const struct certi
                                           .certificate = certificate};
     if (consensus_screen(d->core, &event) == CONSENSUS_ACCEPTED &&
         !inbound_certificate_valid(d, certificate)) {
-        odd(d, from, "sent an invalid certificate");
+        inbound_odd(d, from, "sent an invalid certificate");
         return;
     }
     driver_step(d, &event);
@@ -168,7 +192,7 @@ static void on_status(struct driver *d, uint32_t from, struct bytes body)
 {
     static struct wire_status status; /* 16 KB; the driver's thread only */
     if (!wire_decode_status(body, &status)) {
-        odd(d, from, "sent a malformed status");
+        inbound_odd(d, from, "sent a malformed status");
         return;
     }
     if (status.has_last_final) {
@@ -253,8 +277,7 @@ static bool proposal_sound(const struct driver *d, const struct proposal *propos
     return true;
 }
 
-/* The block's bytes are the ones its id commits to; otherwise the sender lied, not the leader. */
-static bool block_matches(const struct hash *block_id, const struct wire_block *block)
+bool inbound_block_matches(const struct hash *block_id, const struct wire_block *block)
 {
     struct hash digest;
     struct crypto_tree tree;
@@ -264,11 +287,12 @@ static bool block_matches(const struct hash *block_id, const struct wire_block *
     if (!hash_equal(&digest, block_id)) {
         return false;
     }
+    memset(&digest, 0, sizeof(digest));
     if (block->has_last_final) {
         crypto_digest(TAG_LAST_FINAL, block->last_final_bytes, &digest);
-        if (!hash_equal(&digest, &block->header.last_cert_hash)) {
-            return false;
-        }
+    }
+    if (!hash_equal(&digest, &block->header.last_cert_hash)) {
+        return false;
     }
     crypto_tree_init(&tree, TAG_TX_TREE);
     wire_txs_begin(&iterator, &block->txs);
@@ -309,10 +333,11 @@ static void on_proposal(struct driver *d, uint32_t from, struct bytes body)
     struct consensus_event event = {.kind = CONSENSUS_ON_PROPOSAL, .from = from};
     if (!wire_decode_proposal(body, &message) || !wire_decode_block(message.block, &block) ||
         message.proposal.rest.leader >= d->set.count) {
-        odd(d, from, "sent a malformed proposal");
+        inbound_odd(d, from, "sent a malformed proposal");
         return;
     }
     proposal_hash(&message, &event.proposal.hash);
+    event.proposal.parent_id = block.header.parent_id;
     event.proposal.proposal = &message.proposal;
     event.proposal.empty = block.txs.count == 0;
     event.now_ms = driver_now_ms();
@@ -327,11 +352,15 @@ static void on_proposal(struct driver *d, uint32_t from, struct bytes body)
                               .proposal = event.proposal.hash,
                               .validator = message.proposal.rest.leader,
                               .signature = message.signature};
-    if (!vote_valid(d, &vote) || !block_matches(&message.proposal.light.block_id, &block)) {
-        odd(d, from, "sent a proposal that does not verify");
+    if (screened == CONSENSUS_EQUIVOCATED && has_evidence(d, &vote)) {
+        return;
+    }
+    if (!vote_valid(d, &vote) || !inbound_block_matches(&message.proposal.light.block_id, &block)) {
+        inbound_odd(d, from, "sent a proposal that does not verify");
         return;
     }
     if (screened == CONSENSUS_EQUIVOCATED) {
+        keep_evidence(d, &vote);
         driver_step(d, &event); /* evidence; the block itself is not kept: there may be many */
         return;
     }
@@ -374,7 +403,8 @@ enum code inbound_tx(struct driver *d, const struct net_key *from, struct bytes 
     }
     const enum code code = state_admit(d->admission, raw, STATE_ADMIT_PEEK, &tx);
     if (code != CODE_OK && code != CODE_E_SEQ_GAP && code != CODE_E_QUOTA) {
-        (void)(code == CODE_E_SIG && budget_spend(&d->waste, key, now));
+        /* A sequence number that was used is mostly an honest repeat, and cheap. */
+        (void)(code != CODE_E_SEQ_USED && budget_spend(&d->waste, key, now));
         return code == CODE_E_SEQ_USED ? judge_used(d, raw, id) : code;
     }
     struct mempool_entry entry = {
@@ -419,7 +449,7 @@ void inbound_frame(struct driver *d, const struct net_event *event)
     }
     d->peers[from].heard_ms = driver_now_ms();
     if (!wire_decode_message(event->bytes, &message)) {
-        odd(d, from, "sent bytes that are no message");
+        inbound_odd(d, from, "sent bytes that are no message");
         return;
     }
     switch (message.kind) {

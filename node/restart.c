@@ -96,6 +96,10 @@ static bool make_machines(struct driver *d, struct error *error)
     }
     budget_init(&d->waste, WASTE_BURST, WASTE_RATE);
     budget_init(&d->oddities, ODDITY_BURST, 1);
+    budget_init(&d->serving.anon, SERVE_ANON_BURST, SERVE_ANON_RATE);
+    budget_init(&d->serving.anon_total, SERVE_ANON_TOTAL_BURST, SERVE_ANON_TOTAL_RATE);
+    budget_init(&d->serving.client, SERVE_CLIENT_BURST, SERVE_CLIENT_RATE);
+    budget_init(&d->serving.validator, SERVE_VALIDATOR_BURST, SERVE_VALIDATOR_RATE);
     d->machine = state_init(machine, &config);
     d->admission = state_admission_init(admission, &config);
     d->building = state_admission_init(building, &config);
@@ -222,7 +226,7 @@ static void restore_proposal(struct driver *d, struct bytes payload)
     }
     struct unfinal *u = blocks_add(d, &proposal, &block);
     if (u != NULL) {
-        consensus_restore_proposal(d->core, &u->proposal, &u->hash, u->empty);
+        consensus_restore_proposal(d->core, &u->proposal, &u->hash, &u->parent_id, u->empty);
     }
 }
 

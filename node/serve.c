@@ -312,6 +312,71 @@ static void make_answer(struct driver *d, const struct net_event *event,
     UNREACHABLE();
 }
 
+/* Who pays for an answer: a key, or where there is none the session and all such together. */
+struct payer {
+    struct budget *own;
+    struct budget *shared; /* NULL: none */
+    struct bytes key;
+};
+
+static struct payer payer_of(struct driver *d, const struct net_event *event)
+{
+    const struct bytes key = bytes_of(event->key.bytes, event->key.size);
+    if (event->role == NET_ROLE_ANON) {
+        return (struct payer){.own = &d->serving.anon,
+                              .shared = &d->serving.anon_total,
+                              .key = bytes_of(&event->session, sizeof(event->session))};
+    }
+    return (struct payer){.own = event->role == NET_ROLE_VALIDATOR ? &d->serving.validator
+                                                                   : &d->serving.client,
+                          .key = key};
+}
+
+static bool can_pay(const struct payer *payer, uint64_t now_ms)
+{
+    return budget_has(payer->own, payer->key, now_ms) &&
+           (payer->shared == NULL || budget_has(payer->shared, bytes_of(NULL, 0), now_ms));
+}
+
+static void pay(const struct payer *payer, const struct api_request *request,
+                const struct holding *holding, uint64_t now_ms)
+{
+    uint64_t size = 0;
+    for (uint32_t i = 0; i < holding->count; i++) {
+        size += holding->buffers[i].size;
+    }
+    const uint64_t proofs = request->kind == API_PROVE ? request->key_count : 0;
+    const uint64_t cost = 1 + proofs + size / SERVE_UNIT_SIZE;
+    budget_charge(payer->own, payer->key, cost, now_ms);
+    if (payer->shared != NULL) {
+        budget_charge(payer->shared, bytes_of(NULL, 0), cost, now_ms);
+    }
+}
+
+/* Transactions have a budget of their own: what they waste. */
+static bool is_submission(const struct api_request *request)
+{
+    return request->kind == API_SUBMIT || request->kind == API_SUBMIT_MANY;
+}
+
+static void answer_paid(struct driver *d, const struct net_event *event,
+                        const struct api_request *request, struct api_answer *answer,
+                        struct holding *holding)
+{
+    const uint64_t now = driver_now_ms();
+    const struct payer payer = payer_of(d, event);
+    if (is_submission(request)) {
+        make_answer(d, event, request, answer, holding);
+        return;
+    }
+    if (!can_pay(&payer, now)) {
+        fail(answer, EXIT_CODE_QUOTA, "too many questions; ask again in a second");
+        return;
+    }
+    make_answer(d, event, request, answer, holding);
+    pay(&payer, request, holding, now);
+}
+
 void serve_request(struct driver *d, const struct net_event *event)
 {
     static struct api_request request; /* the driver's thread only */
@@ -322,7 +387,7 @@ void serve_request(struct driver *d, const struct net_event *event)
     if (!api_decode_request(event->bytes, &request)) {
         fail(&answer, EXIT_CODE_USAGE, "not a request this version knows");
     } else {
-        make_answer(d, event, &request, &answer, &holding);
+        answer_paid(d, event, &request, &answer, &holding);
     }
     wire_writer_init(&writer, d->out, DRIVER_OUT_SIZE);
     api_write_answer(&writer, &answer);

@@ -137,7 +137,7 @@ struct store_overlay *store_overlay_add(struct store *store, const struct store_
     ASSERT(!store->read_only && stage->height == (first ? 0 : below + 1));
     ASSERT(store_overlay_find(store, &stage->block_id) == NULL);
     writes_check(stage->writes);
-    const size_t used = store->overlay_size + atomic_load(&store->read_size);
+    const size_t used = store->overlay_size; /* not what was read: it differs by node */
     const size_t wanted = records_size(stage->writes);
     if (store->overlay_count >= STORE_OVERLAY_COUNT_MAX) {
         return NULL;
@@ -174,6 +174,8 @@ const struct hash *store_overlay_root(const struct store_overlay *overlay)
     return &overlay->root;
 }
 
+enum { READ_ABSENT_MAX = 4 << 20 };
+
 /* The committed record as the overlay's read cache has it, read when it is not there. */
 static struct bytes record_fetch(struct store_overlay *overlay, const struct hash *path)
 {
@@ -184,6 +186,10 @@ static struct bytes record_fetch(struct store_overlay *overlay, const struct has
         const size_t before = overlay->reads.size;
         if (ledger_get(overlay->store, path, &record, &error) == STORE_FAILED) {
             store_die(&error);
+        }
+        /* Absent ones are asked for by strangers too: no more of them than a little. */
+        if (record.data == NULL && before > READ_ABSENT_MAX) {
+            return bytes_of(NULL, 0);
         }
         cache_add(&overlay->reads, path, record);
         atomic_fetch_add(&overlay->store->read_size, overlay->reads.size - before);
@@ -240,6 +246,17 @@ struct state_view store_overlay_view(struct store_overlay *overlay)
 struct state_view store_view(struct store *store)
 {
     return (struct state_view){.context = store, .get = store_view_get};
+}
+
+void store_view_trim(struct store *store)
+{
+    enum { KEPT_MAX = 16 << 20 };
+    struct cache *reads = &store->front->reads;
+    if (reads->size > KEPT_MAX) {
+        atomic_fetch_sub(&store->read_size, reads->size);
+        cache_free(reads);
+        cache_init(reads);
+    }
 }
 
 static bool stands_on(const struct store_overlay *overlay, const struct store_overlay *below)

@@ -133,6 +133,10 @@ const struct hash *store_overlay_root(const struct store_overlay *overlay);
 struct state_view store_overlay_view(struct store_overlay *overlay);
 struct state_view store_view(struct store *store);
 
+/* Forget what views of the committed state have read, if it is much.  No value from such a
+ * view may be used any more. */
+void store_view_trim(struct store *store);
+
 /* Drop the overlay and everything on top of it. */
 void store_overlay_drop(struct store *store, struct store_overlay *overlay);
 

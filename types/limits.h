@@ -63,6 +63,18 @@ enum {
     MEMPOOL_SENDER_TX_MAX = 1024, /* one sender cannot crowd out the others */
     RECENT_TX_MAX = 1 << 17,      /* final transactions a node can place by id */
 
+    /* What answering a node's questions may cost it: one for each question and each
+     * SERVE_UNIT_SIZE bytes read.  Over it the answer is EXIT_CODE_QUOTA until time has passed. */
+    SERVE_UNIT_SIZE = 4096,
+    SERVE_ANON_BURST = 16384, /* 64 MiB at once, and ... */
+    SERVE_ANON_RATE = 2048,   /* ... 8 MiB a second, for one session without a key */
+    SERVE_ANON_TOTAL_BURST = 32768,
+    SERVE_ANON_TOTAL_RATE = 4096, /* for all of them: some percent of the driver's time */
+    SERVE_CLIENT_BURST = 65536,
+    SERVE_CLIENT_RATE = 8192, /* for one registered key */
+    SERVE_VALIDATOR_BURST = 131072,
+    SERVE_VALIDATOR_RATE = 65536, /* catching up runs at 256 MiB a second, then waits */
+
     /* Decoding. */
     WIRE_DEPTH_MAX = 16,   /* nested arrays */
     WIRE_NODES_MAX = 4096, /* per message; blocks count per transaction */

@@ -114,9 +114,10 @@ static void build(struct sim_world *world, struct sim_node *node,
     struct sim_build request;
     ledger_build(world, node, action, &request);
     const struct sim_block *block = block_make(world, &request);
-    answer = (struct consensus_event){
-        .kind = CONSENSUS_ON_BUILT,
-        .proposal = {.hash = block->hash, .empty = block->content.tx_count == 0}};
+    answer = (struct consensus_event){.kind = CONSENSUS_ON_BUILT,
+                                      .proposal = {.hash = block->hash,
+                                                   .parent_id = block->content.parent_id,
+                                                   .empty = block->content.tx_count == 0}};
     const struct sim_event event = {.kind = SIM_ANSWER,
                                     .node = node->index,
                                     .incarnation = node->incarnation,

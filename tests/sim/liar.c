@@ -82,6 +82,31 @@ static const struct sim_block *draw_seen(struct sim_world *world, const struct s
     return node->seen[(node->seen_count - 1 - back) % SEEN_MAX];
 }
 
+/* A block of the parent's height that is not the parent, or NULL. */
+static const struct sim_block *find_sibling(const struct sim_node *node,
+                                            const struct sim_block *parent)
+{
+    for (uint32_t i = 0; i < SEEN_MAX && i < node->seen_count; i++) {
+        const struct sim_block *block = node->seen[i];
+        if (block->content.height == parent->content.height &&
+            !hash_equal(&block->proposal.light.block_id, &parent->proposal.light.block_id)) {
+            return block;
+        }
+    }
+    return NULL;
+}
+
+/* The proposal stands on one block, the block in it on another. */
+static void name_sibling(const struct sim_node *node, const struct sim_block *parent,
+                         struct sim_content *content)
+{
+    const struct sim_block *sibling = find_sibling(node, parent);
+    if (sibling != NULL) {
+        content->parent_id = sibling->proposal.light.block_id;
+        content->parent_root = sibling->true_root;
+    }
+}
+
 /* A proposal over some parent, often one that leaves views out. */
 static const struct sim_block *make_proposal(struct sim_world *world, struct sim_node *node,
                                              uint64_t view)
@@ -94,6 +119,9 @@ static const struct sim_block *make_proposal(struct sim_world *world, struct sim
         build.parent = block_brief(parent);
         build.content.parent_id = parent->proposal.light.block_id;
         build.content.parent_root = parent->true_root;
+        if (draw(world, 4) == 0) {
+            name_sibling(node, parent, &build.content);
+        }
     }
     build.content.height = build.parent.height + 1;
     if (draw(world, 2) == 0 && world->tx_count > 0) {

@@ -28,7 +28,8 @@ static void restore_proposal(struct sim_world *world, struct sim_node *node, str
     if (block->proposal.light.height > node->height && !pool_add(node, block)) {
         check_bound(world->check, "pool after restart", SIM_POOL_MAX + 1, SIM_POOL_MAX);
     }
-    consensus_restore_proposal(node->core, &block->proposal, &hash, block->content.tx_count == 0);
+    consensus_restore_proposal(node->core, &block->proposal, &hash, &block->content.parent_id,
+                               block->content.tx_count == 0);
 }
 
 struct restore {
@@ -245,6 +246,7 @@ static void deliver_proposal(struct sim_world *world, struct sim_node *node,
                                     .from = message->from,
                                     .proposal = {.proposal = &block->proposal,
                                                  .hash = block->hash,
+                                                 .parent_id = block->content.parent_id,
                                                  .bad = block->content.salt == UINT64_MAX,
                                                  .empty = block->content.tx_count == 0,
                                                  .due_work = is_due(node, block),

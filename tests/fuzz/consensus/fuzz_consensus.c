@@ -236,7 +236,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         make_certificate(&input, 3);
         consensus_restore_certificate(core, &certificate);
         make_proposal(&input, 3, &event);
-        consensus_restore_proposal(core, &proposal, &event.proposal.hash, false);
+        consensus_restore_proposal(core, &proposal, &event.proposal.hash, &event.proposal.parent_id,
+                                   false);
         consensus_restore_certified(core, proposal.light.view, &event.proposal.hash);
     }
     event = (struct consensus_event){.kind = CONSENSUS_ON_START, .now_ms = 1};

@@ -76,6 +76,28 @@ void cluster_free(struct cluster *cluster)
     free(cluster);
 }
 
+static uint32_t block_find(const struct cluster *cluster, const struct hash *hash)
+{
+    for (uint32_t i = 0; i < cluster->block_count; i++) {
+        if (hash_equal(&cluster->hashes[i], hash)) {
+            return i;
+        }
+    }
+    return UINT32_MAX;
+}
+
+/* What a driver reads from the block's header, unless the test says something else. */
+static void fill_parent(const struct cluster *cluster, struct consensus_event *event)
+{
+    if (event->kind != CONSENSUS_ON_PROPOSAL && event->kind != CONSENSUS_ON_BUILT) {
+        return;
+    }
+    const uint32_t at = block_find(cluster, &event->proposal.hash);
+    if (at != UINT32_MAX && hash_is_zero(&event->proposal.parent_id)) {
+        event->proposal.parent_id = cluster->parent_ids[at];
+    }
+}
+
 static void post(struct cluster *cluster, uint32_t to, const struct consensus_event *event)
 {
     struct cluster_message *message = malloc(sizeof(*message));
@@ -83,6 +105,7 @@ static void post(struct cluster *cluster, uint32_t to, const struct consensus_ev
     message->next = NULL;
     message->to = to;
     message->event = *event;
+    fill_parent(cluster, &message->event);
     if (event->kind == CONSENSUS_ON_PROPOSAL || event->kind == CONSENSUS_ON_BUILT) {
         message->proposal = *event->proposal.proposal;
     }
@@ -104,16 +127,6 @@ static void send(struct cluster *cluster, uint32_t to, const struct consensus_ev
             post(cluster, i, event);
         }
     }
-}
-
-static uint32_t block_find(const struct cluster *cluster, const struct hash *hash)
-{
-    for (uint32_t i = 0; i < cluster->block_count; i++) {
-        if (hash_equal(&cluster->hashes[i], hash)) {
-            return i;
-        }
-    }
-    return UINT32_MAX;
 }
 
 static void post_block(struct cluster *cluster, uint32_t from, uint32_t to, const struct hash *hash)
@@ -145,6 +158,12 @@ struct hash cluster_propose(struct cluster *cluster, uint64_t view,
         ASSERT(cluster->block_count < CLUSTER_BLOCKS_MAX);
         cluster->hashes[cluster->block_count] = hash;
         cluster->blocks[cluster->block_count] = *out;
+        cluster->parent_ids[cluster->block_count] = parent->block_id;
+        if (parent->view == 0) {
+            struct consensus_config config;
+            cluster_config(cluster, 0, &config);
+            cluster->parent_ids[cluster->block_count] = config.anchor.block_id;
+        }
         cluster->empty[cluster->block_count] = cluster->build_empty;
         cluster->block_count++;
     }
@@ -282,6 +301,7 @@ enum consensus_verdict cluster_step(struct cluster *cluster, uint32_t i,
 {
     struct cluster_node *node = &cluster->nodes[i];
     event.now_ms = cluster->now_ms;
+    fill_parent(cluster, &event);
     const enum consensus_verdict verdict = consensus_step(node->core, &event, node->actions);
     do_actions(cluster, i);
     return verdict;

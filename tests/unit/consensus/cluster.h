@@ -45,6 +45,7 @@ struct cluster {
     uint32_t block_count;
     struct proposal blocks[CLUSTER_BLOCKS_MAX];
     struct hash hashes[CLUSTER_BLOCKS_MAX];
+    struct hash parent_ids[CLUSTER_BLOCKS_MAX];
     bool empty[CLUSTER_BLOCKS_MAX];
 };
 

@@ -267,12 +267,12 @@ static void p22_leader_restart(void **state)
     const struct vote vote = cluster_vote(VOTE_PROPOSE, 1, &block.brief.proposal, 0);
     cluster_boot(cluster, 0);
     consensus_restore_proposal(cluster->nodes[0].core, &block.proposal, &block.brief.proposal,
-                               false);
+                               &cluster->parent_ids[0], false);
     restart(cluster, 0, &vote, 0); /* boots anew: nothing restored */
     cluster_boot(cluster, 0);
     consensus_restore_vote(cluster->nodes[0].core, &vote);
     consensus_restore_proposal(cluster->nodes[0].core, &block.proposal, &block.brief.proposal,
-                               false);
+                               &cluster->parent_ids[0], false);
     const struct consensus_event start = {.kind = CONSENSUS_ON_START};
     (void)cluster_step(cluster, 0, start);
     assert_int_equal(solo_signed(cluster, 0, VOTE_PROPOSE), 1);
@@ -353,6 +353,9 @@ static void t2_pointless_blocks(void **state)
     cluster_free(cluster);
 
     cluster = solo_make(4, SELF, false);
+    const struct solo_block again = solo_block(cluster, 1, NULL, 0);
+    event = solo_event(&again);
+    event.proposal.empty = true;
     event.proposal.due_work = true; /* it seals, or serves a deadline */
     (void)cluster_step(cluster, SELF, event);
     assert_int_equal(solo_signed(cluster, SELF, VOTE_NOTARIZE), 1);

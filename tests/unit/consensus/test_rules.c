@@ -252,6 +252,55 @@ static void unfinal_blocks(void **state)
     cluster_free(cluster);
 }
 
+/* A proposal over P whose block names a sibling of P: what certify judges is not what the
+ * votes order. */
+static void parent_of_block(void **state)
+{
+    (void)state;
+    for (uint32_t lie = 0; lie < 2; lie++) {
+        struct cluster *cluster = solo_make(4, SELF, true);
+        const struct solo_block first = solo_block(cluster, 1, NULL, 0);
+        const struct solo_block sibling = solo_block(cluster, 1, NULL, 1);
+        (void)solo_propose(cluster, SELF, &first);
+        (void)solo_certificate(cluster, SELF, VOTE_NOTARIZE, 1, &first.brief.proposal);
+        solo_settle(cluster);
+        const uint32_t before = solo_signed(cluster, SELF, VOTE_NOTARIZE);
+        const struct solo_block second = solo_block(cluster, 2, &first.brief, 0);
+        struct consensus_event event = solo_event(&second);
+        if (lie == 1) {
+            event.proposal.parent_id = sibling.brief.block_id;
+        }
+        assert_int_equal(cluster_step(cluster, SELF, event), CONSENSUS_ACCEPTED);
+        solo_settle(cluster);
+        assert_int_equal(solo_signed(cluster, SELF, VOTE_NOTARIZE), before + 1 - lie);
+        assert_int_equal(solo_signed(cluster, SELF, VOTE_NULLIFY), lie);
+        cluster_free(cluster);
+    }
+}
+
+/* The driver may forget a proposal that has left the window without a certificate. */
+static void needs(void **state)
+{
+    (void)state;
+    struct cluster *cluster = solo_make(4, SELF, true);
+    const struct solo_block lost = solo_block(cluster, 1, NULL, 0);
+    const struct solo_block held = solo_block(cluster, 2, NULL, 0);
+    (void)solo_propose(cluster, SELF, &lost);
+    (void)solo_certificate(cluster, SELF, VOTE_NULLIFY, 1, NULL);
+    (void)solo_propose(cluster, SELF, &held);
+    (void)solo_certificate(cluster, SELF, VOTE_NOTARIZE, 2, &held.brief.proposal);
+    for (uint64_t view = 2; view <= VIEW_WINDOW; view++) {
+        const struct consensus *core = cluster->nodes[SELF].core;
+        assert_true(consensus_needs(core, 1, &lost.brief.proposal) == (view + 3 <= VIEW_WINDOW));
+        (void)solo_certificate(cluster, SELF, VOTE_NULLIFY, view, NULL);
+    }
+    const struct consensus *core = cluster->nodes[SELF].core;
+    assert_false(consensus_needs(core, 1, &lost.brief.proposal));
+    assert_true(consensus_needs(core, 2, &held.brief.proposal));
+    assert_false(consensus_needs(core, 2, &lost.brief.proposal));
+    cluster_free(cluster);
+}
+
 /* K9: a proposal that is only early waits; it is no reason to NULLIFY. */
 static void early_proposal(void **state)
 {
@@ -319,6 +368,8 @@ int main(void)
         cmocka_unit_test(backoff),
         cmocka_unit_test(late_votes),
         cmocka_unit_test(unfinal_blocks),
+        cmocka_unit_test(parent_of_block),
+        cmocka_unit_test(needs),
         cmocka_unit_test(early_proposal),
         cmocka_unit_test(observer),
     };

@@ -1,0 +1,53 @@
+#ifndef TESTS_UNIT_NODE_LONE_H
+#define TESTS_UNIT_NODE_LONE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "node/blocks.h"
+#include "tests/support/directory.h"
+
+/* A real driver in this process: store, journal, signer and core on a directory of its own,
+ * a network nobody calls.  With one validator it makes blocks alone; with more the test plays
+ * the others, whose keys it has. */
+
+enum { LONE_VALIDATORS_MAX = 4 };
+
+struct lone {
+    struct directory directory;
+    struct driver *d;
+    uint64_t seq; /* of the next transaction */
+};
+
+/* The same n gives the same chain: two lones of one n are validator 0 twice. */
+void lone_open(struct lone *lone, uint32_t n);
+void lone_close(struct lone *lone);
+
+/* Turns of the loop until the chain has this height. */
+void lone_run(struct lone *lone, uint64_t height);
+
+/* A signed NOP of the funded account, valid for so long; valid until the next call. */
+struct bytes lone_tx(struct lone *lone, uint64_t valid_ms);
+/* The same of a sender that no account has. */
+struct bytes lone_stray_tx(struct lone *lone, uint64_t salt);
+enum code lone_submit(struct lone *lone, struct bytes raw);
+
+struct net_key lone_net_key(uint32_t validator);
+/* A vote of a validator as it comes from the network. */
+void lone_vote(struct lone *lone, const struct vote *vote);
+
+/* Seams: what the linker wraps (list.cmake). */
+extern int64_t lone_wall_shift_ms; /* added to the wall clock */
+extern bool lone_fail_block_id;    /* store_block_id fails */
+extern bool lone_no_overlay;       /* store_overlay_add has no room */
+extern uint8_t *lone_reply;        /* the last net_reply */
+extern size_t lone_reply_size;
+
+#endif /* TESTS_UNIT_NODE_LONE_H */
