@@ -115,12 +115,13 @@ void light_values_free(struct light_values *values);
 MUST_USE bool light_read(struct light *light, const struct key *key, const struct record *record,
                          void *out, struct error *error);
 
-/* 11.2: a whole collection at one state root.  At most max items are written; *count is how
- * many there are. */
+/* 11.2: a collection at one state root, from the item `from` on.  At most max items are
+ * written; *count is how many there are in all. */
 struct light_collection {
     enum collection collection;
     struct bytes owner;
     struct item *items;
+    uint32_t from;
     uint32_t max;
     uint32_t count; /* out */
 };

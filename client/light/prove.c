@@ -118,7 +118,7 @@ static bool take_count(const struct light_value *value, uint32_t *count)
     return counter.value <= UINT32_MAX;
 }
 
-/* The count and the items from `first` on in one question: one state root for all. */
+/* The count and the items from io->from + first on in one question: one state root for all. */
 static bool read_page(struct light *light, struct light_collection *io, uint32_t first,
                       struct hash *root, struct error *error)
 {
@@ -127,14 +127,15 @@ static bool read_page(struct light *light, struct light_collection *io, uint32_t
     uint32_t asked = 1;
     keys[0] = key_count(io->collection, io->owner);
     while (asked < LIGHT_KEY_MAX && first + asked - 1 < io->max) {
-        keys[asked] = key_item(io->collection, io->owner, first + asked - 1);
+        keys[asked] = key_item(io->collection, io->owner, io->from + first + asked - 1);
         asked++;
     }
     if (!light_prove(light, keys, asked, &values, error)) {
         return false;
     }
     bool ok = take_count(&values.items[0], &io->count);
-    for (uint32_t i = 1; ok && i < asked && first + i - 1 < io->count; i++) {
+    const uint32_t there = io->count > io->from ? io->count - io->from : 0;
+    for (uint32_t i = 1; ok && i < asked && first + i - 1 < there; i++) {
         ok = values.items[i].present &&
              record_decode(&record_item, values.items[i].value, &io->items[first + i - 1]);
     }
@@ -151,8 +152,8 @@ bool light_read_collection(struct light *light, struct light_collection *io, str
     for (;;) {
         bool same = true;
         bool ok = read_page(light, io, 0, &first_root, error);
-        for (uint32_t at = LIGHT_KEY_MAX - 1; ok && same && at < io->count && at < io->max;
-             at += LIGHT_KEY_MAX - 1) {
+        for (uint32_t at = LIGHT_KEY_MAX - 1;
+             ok && same && io->from + at < io->count && at < io->max; at += LIGHT_KEY_MAX - 1) {
             ok = read_page(light, io, at, &root, error);
             same = ok && hash_equal(&root, &first_root);
         }

@@ -233,7 +233,11 @@ bool tx_carry(struct tx_sender *sender, enum tx_type type, const void *body, str
         }
         const bool ok = tx_wait(sender, &pending, TX_WAIT_MS, &told->code, error);
         tx_pending_free(&pending);
-        if (ok || told->code != CODE_E_SEQ_USED || sender->fixed || attempt > 0) {
+        /* Both codes are proven: this one has done nothing and never will. */
+        const bool again = told->code == CODE_E_BLOCK_FULL
+                               ? attempt < TX_FULL_MAX
+                               : told->code == CODE_E_SEQ_USED && attempt == 0;
+        if (ok || sender->fixed || !again) {
             return ok;
         }
     }

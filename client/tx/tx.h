@@ -27,7 +27,7 @@ struct tx_parts {
     const void *body; /* struct body_x of the type; NULL for NOP */
 };
 
-enum { TX_VALID_MS = 600000, TX_WAIT_MS = 30000, TX_SLICE_MS = 2000 };
+enum { TX_VALID_MS = 600000, TX_WAIT_MS = 30000, TX_SLICE_MS = 2000, TX_FULL_MAX = 16 };
 
 /* Complete bytes on the heap, the caller's; false when the type is unknown or the body does
  * not fit its type's limit. */
@@ -72,8 +72,9 @@ MUST_USE bool tx_submit(struct tx_sender *sender, enum tx_type type, const void 
 MUST_USE bool tx_wait(struct tx_sender *sender, const struct tx_pending *pending,
                       uint32_t timeout_ms, uint32_t *code, struct error *error);
 
-/* Both, and once more with a new number if the first is proven to be in no block because
- * another used its number.  told (may be NULL) gets id, seq and the proven code; id is zero
+/* Both, and again with a new number if the first is proven to be in no block because
+ * another used its number (once), or to have failed because its block had no room left for
+ * it (TX_FULL_MAX times).  told (may be NULL) gets id, seq and the proven code; id is zero
  * while nothing was signed. */
 struct tx_told {
     struct hash id;

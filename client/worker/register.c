@@ -35,7 +35,7 @@ bool worker_measure(uint32_t threads, struct vm_isa isa, uint32_t *gflops, struc
     return ok;
 }
 
-/* Ids in a collection of this provider, oldest first. */
+/* The newest ids in a collection of this provider, oldest of them first. */
 static bool read_ids(struct worker *worker, enum collection collection, struct item *items,
                      uint32_t *count, struct error *error)
 {
@@ -44,10 +44,16 @@ static bool read_ids(struct worker *worker, enum collection collection, struct i
                                   .items = items,
                                   .max = OBJECTS_MAX};
     *count = 0;
-    if (!light_read_collection(worker->light, &io, error)) {
+    bool ok = light_read_collection(worker->light, &io, error);
+    if (ok && io.count > OBJECTS_MAX) {
+        io.from = io.count - OBJECTS_MAX;
+        ok = light_read_collection(worker->light, &io, error);
+    }
+    if (!ok) {
         return error->code == EXIT_CODE_NOT_FOUND && light_tip(worker->light)->header.height == 0;
     }
-    *count = io.count < OBJECTS_MAX ? io.count : OBJECTS_MAX;
+    const uint32_t there = io.count - io.from;
+    *count = there < OBJECTS_MAX ? there : OBJECTS_MAX;
     return true;
 }
 

@@ -108,9 +108,9 @@ static void load_candidate(struct execution *x, uint32_t index)
     for (uint32_t i = 0; i < offer.allowed_orgs_count; i++) {
         org_allow(candidate, offer.allowed_orgs[i]);
     }
-    scratch->mentions[2 * index] = (struct mention){.address = offer.provider, .candidate = index};
-    scratch->mentions[2 * index + 1] =
-        (struct mention){.address = node.worker, .candidate = index, .worker = true};
+    struct mention *mentions = &scratch->mentions[2 * (size_t)index];
+    mentions[0] = (struct mention){.address = offer.provider, .candidate = index};
+    mentions[1] = (struct mention){.address = node.worker, .candidate = index, .worker = true};
     planner_spend(scratch, 4); /* three reads and a turn */
 }
 

@@ -238,6 +238,12 @@ static void test_collections(void **state)
     for (uint32_t i = 0; i < COUNT; i++) {
         assert_int_equal(items[i].time_ms, 1000 + i);
     }
+    io.from = COUNT - 3; /* the newest alone */
+    assert_true(light_read_collection(place.light, &io, &error));
+    assert_int_equal(io.count, COUNT);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(items[i].time_ms, 1000 + io.from + i);
+    }
     place_close(&place);
 }
 

@@ -235,6 +235,21 @@ static void test_proven_failure(void **state)
     place_close(&place);
 }
 
+/* A block without room says so in its result: nothing was done, so it is sent again. */
+static void test_full_block(void **state)
+{
+    struct place place;
+    struct error error;
+    struct tx_told told;
+    (void)state;
+    place_open(&place, 0);
+    place.node->code_of_next = CODE_E_BLOCK_FULL;
+    assert_true(tx_carry(&place.sender, TX_NOP, NULL, &told, &error));
+    assert_int_equal(told.code, CODE_OK);
+    assert_int_equal(told.seq, 1); /* the first number is used up */
+    place_close(&place);
+}
+
 /* Every way to lie about a result, at the tip and below it. */
 static void test_results_cannot_be_forged(void **state)
 {
@@ -319,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_used_number_is_proven_first),
         cmocka_unit_test(test_absence_is_proven),
         cmocka_unit_test(test_proven_failure),
+        cmocka_unit_test(test_full_block),
         cmocka_unit_test(test_results_cannot_be_forged),
         cmocka_unit_test(test_lost_and_expired),
     };
