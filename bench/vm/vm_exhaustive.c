@@ -1,6 +1,6 @@
 /* Is exp, log, tanh the correctly rounded function on every float (20.3)?
  *
- *   vm_exhaustive exp|log|tanh [plain|avx2|avx512] [--from BITS] [--to BITS]
+ *   vm_exhaustive exp|log|tanh [plain|avx2|avx512|all] [--from BITS] [--to BITS]
  *
  * BITS are the binary32 patterns to check, default all 2^32; shards of one run may go side by
  * side.  Reference: x87 long double (64 bits, error < 2 ulp); where that lies too close to a
@@ -113,72 +113,100 @@ static bool references_agree(const struct function *f)
     return true;
 }
 
-static uint64_t check_batch(const struct function *f, const struct vm_kernels *kernels,
+/* The ways to compute that one pass compares with the reference, which costs far more than
+ * they do; kernels NULL is the plain function. */
+struct path {
+    const char *name;
+    const struct vm_kernels *kernels;
+};
+
+static uint64_t check_path(const struct function *f, const struct path *path, const uint32_t *in,
+                           const uint32_t *want, uint32_t count)
+{
+    uint32_t out[BATCH] __attribute__((aligned(64)));
+    uint64_t bad = 0;
+    if (path->kernels != NULL) {
+        const uint32_t *x[3] = {in, in, in};
+        path->kernels->ewise(f->ewise, out, x, BATCH);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const float y = path->kernels != NULL ? vm_float(out[i]) : f->plain(vm_float(in[i]));
+        const uint32_t got = vm_bits(vm_canon(y));
+        if (got != want[i]) {
+            bad++;
+            printf("%s %s(%08" PRIX32 ") = %08" PRIX32 ", must be %08" PRIX32 "\n", path->name,
+                   f->name, in[i], got, want[i]);
+        }
+    }
+    return bad;
+}
+
+static uint64_t check_batch(const struct function *f, const struct path *paths, uint32_t path_count,
                             uint32_t first, uint32_t count)
 {
     uint32_t in[BATCH] __attribute__((aligned(64)));
-    uint32_t out[BATCH] __attribute__((aligned(64)));
+    uint32_t want[BATCH];
     uint64_t bad = 0;
     for (uint32_t i = 0; i < BATCH; i++) {
         in[i] = first + i;
     }
-    if (kernels != NULL) {
-        const uint32_t *x[3] = {in, in, in};
-        kernels->ewise(f->ewise, out, x, BATCH);
-    }
     for (uint32_t i = 0; i < count; i++) {
-        const float x = vm_float(in[i]);
-        const float y = kernels != NULL ? vm_float(out[i]) : f->plain(x);
-        const uint32_t got = vm_bits(vm_canon(y));
-        const uint32_t want = reference(f, x);
-        if (got != want) {
-            bad++;
-            printf("%s(%08" PRIX32 ") = %08" PRIX32 ", must be %08" PRIX32 "\n", f->name, in[i],
-                   got, want);
-        }
+        want[i] = reference(f, vm_float(in[i]));
+    }
+    for (uint32_t p = 0; p < path_count; p++) {
+        bad += check_path(f, &paths[p], in, want, count);
     }
     return bad;
 }
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: vm_exhaustive exp|log|tanh [plain|avx2|avx512] "
+    fprintf(stderr, "usage: vm_exhaustive exp|log|tanh [plain|avx2|avx512|all] "
                     "[--from BITS] [--to BITS]\n");
     return 2;
 }
 
-enum { NOT_HERE = 77 }; /* ctest counts it as skipped */
+enum { NOT_HERE = 77, PATH_MAX_COUNT = 3 }; /* NOT_HERE: ctest counts it as skipped */
 
-static bool parse_kernels(const char *name, const struct vm_kernels **out)
+/* The paths that name asks for; 0: no such name. */
+static uint32_t choose_paths(const char *name, struct path *out)
 {
-    const char *names[] = {"plain", "avx2", "avx512"};
     const struct cpu_features cpu = cpu_probe();
-    const bool have[] = {true, cpu.avx2, cpu.avx512};
-    const struct vm_kernels *kernels[] = {NULL, vm_kernels(VM_ISA_AVX2), vm_kernels(VM_ISA_AVX512)};
-    for (int i = 0; i < 3; i++) {
-        if (strcmp(name, names[i]) == 0 && !have[i]) {
+    const struct path all[PATH_MAX_COUNT] = {
+        {"plain", NULL}, {"avx2", vm_kernels(VM_ISA_AVX2)}, {"avx512", vm_kernels(VM_ISA_AVX512)}};
+    const bool have[PATH_MAX_COUNT] = {true, cpu.avx2, cpu.avx512};
+    const bool every = strcmp(name, "all") == 0;
+    uint32_t count = 0;
+    for (int i = 0; i < PATH_MAX_COUNT; i++) {
+        const bool named = strcmp(name, all[i].name) == 0;
+        if (named && !have[i]) {
             fprintf(stderr, "vm_exhaustive: this CPU has no %s\n", name);
             exit(NOT_HERE);
         }
-        if (strcmp(name, names[i]) == 0) {
-            *out = kernels[i];
-            return true;
+        if ((named || every) && have[i]) {
+            out[count++] = all[i];
         }
     }
-    return false;
+    return count;
+}
+
+static const struct function *find_function(const char *name)
+{
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+        if (strcmp(name, functions[i].name) == 0) {
+            return &functions[i];
+        }
+    }
+    return NULL;
 }
 
 int main(int argc, char **argv)
 {
-    const struct function *f = NULL;
-    const struct vm_kernels *kernels = NULL;
+    const struct function *f = argc > 1 ? find_function(argv[1]) : NULL;
+    struct path paths[PATH_MAX_COUNT];
+    uint32_t path_count = choose_paths("plain", paths);
     uint64_t from = 0;
     uint64_t to = UINT64_C(1) << 32;
-    for (size_t i = 0; argc > 1 && i < sizeof functions / sizeof functions[0]; i++) {
-        if (strcmp(argv[1], functions[i].name) == 0) {
-            f = &functions[i];
-        }
-    }
     if (f == NULL) {
         return usage();
     }
@@ -187,7 +215,7 @@ int main(int argc, char **argv)
             from = strtoull(argv[++i], NULL, 0);
         } else if (strcmp(argv[i], "--to") == 0 && i + 1 < argc) {
             to = strtoull(argv[++i], NULL, 0);
-        } else if (!parse_kernels(argv[i], &kernels)) {
+        } else if ((path_count = choose_paths(argv[i], paths)) == 0) {
             return usage();
         }
     }
@@ -198,10 +226,15 @@ int main(int argc, char **argv)
     uint64_t bad = 0;
     for (uint64_t i = from; i < to; i += BATCH) {
         const uint64_t left = to - i;
-        bad += check_batch(f, kernels, (uint32_t)i, left < BATCH ? (uint32_t)left : BATCH);
+        const uint32_t count = left < BATCH ? (uint32_t)left : BATCH;
+        bad += check_batch(f, paths, path_count, (uint32_t)i, count);
     }
-    printf("%s %s: %" PRIu64 " inputs, %" PRIu64 " wrong, %" PRIu64 " near a boundary, %.1f s\n",
-           f->name, kernels == NULL ? "plain" : "vector", to - from, bad, undecided,
-           (double)(clock() - start) / CLOCKS_PER_SEC);
+    printf("%s", f->name);
+    for (uint32_t p = 0; p < path_count; p++) {
+        printf(" %s", paths[p].name);
+    }
+    printf(": %" PRIu64 " inputs from %" PRIu64 ", %" PRIu64 " wrong, %" PRIu64
+           " near a boundary, %.1f s\n",
+           to - from, from, bad, undecided, (double)(clock() - start) / CLOCKS_PER_SEC);
     return bad == 0 ? 0 : 1;
 }
