@@ -166,10 +166,10 @@ static void only_members_take_part(void **state)
 {
     (void)state;
     static const uint32_t types[] = {TX_GRADIENT_COMMITMENT, TX_PROOF_OF_TRAINING, TX_ROUND_RESULT};
-    for (size_t i = 0; i < 3; i++) {
+    for (uint32_t i = 0; i < 3; i++) {
         struct job_ids ids;
         struct messages messages;
-        struct test_chain *chain = begin(STAGE_COMMIT + i, &ids, &messages);
+        struct test_chain *chain = begin((enum stage)(STAGE_COMMIT + i), &ids, &messages);
         const void *bodies[] = {&messages.commit, &messages.proof, &messages.result};
         const struct chain_refusal refusals[] = {
             {"a worker elsewhere", CHAIN_RICH, types[i], bodies[i], CODE_E_MEMBER},
