@@ -164,7 +164,9 @@ static bool find_offer(struct worker *worker, const struct body_offer_create *te
         if (!settle_offer(worker, &items[i].id, terms, found, error)) {
             return false;
         }
-        worker->offer = items[i].id;
+        if (*found) {
+            worker->offer = items[i].id;
+        }
     }
     return true;
 }
@@ -271,5 +273,56 @@ bool register_all(struct worker *worker, struct error *error)
         log_line(LOG_INFO, "worker", "%s; trying again", error->detail);
         light_wait(worker->light, RETRY_MS);
     }
+    return true;
+}
+
+/* Did the newest lease of this worker's offer expire? */
+static bool read_expired(struct worker *worker, bool *expired, struct error *error)
+{
+    struct item items[OBJECTS_MAX];
+    uint32_t count = 0;
+    *expired = false;
+    if (!read_ids(worker, COLLECTION_PROVIDER_LEASES, items, &count, error)) {
+        return false;
+    }
+    for (uint32_t i = count; i > 0; i--) {
+        struct lease lease;
+        const struct key key = key_object(KEY_LEASE, &items[i - 1].id);
+        if (!light_read(worker->light, &key, &record_lease, &lease, error)) {
+            return false;
+        }
+        if (hash_equal(&lease.offer_id, &worker->offer)) {
+            *expired = lease.state == LEASE_EXPIRED;
+            return true;
+        }
+    }
+    return true;
+}
+
+bool register_again(struct worker *worker, struct error *error)
+{
+    struct offer offer;
+    bool expired = false;
+    const struct key key = key_object(KEY_OFFER, &worker->offer);
+    if (!worker->has_offer) {
+        return true; /* withdrawn before */
+    }
+    if (!light_read(worker->light, &key, &record_offer, &offer, error)) {
+        return false;
+    }
+    if (offer.state != OFFER_CLOSED) {
+        return true;
+    }
+    if (!read_expired(worker, &expired, error)) {
+        return false;
+    }
+    if (expired) {
+        log_line(LOG_INFO, "worker", "the offer was closed with its lease: it is made anew");
+        return register_all(worker, error);
+    }
+    log_line(LOG_INFO, "worker",
+             "the offer was withdrawn: this worker goes on without one; start it again to offer "
+             "anew");
+    worker->has_offer = false;
     return true;
 }

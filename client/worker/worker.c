@@ -151,14 +151,14 @@ static bool is_stopped(const struct worker *worker)
 }
 
 /* The chain closes an offer whose lease expired unanswered (14.8): made anew once this worker
- * is back.  An offer that is there costs a few reads. */
+ * is back.  An offer that is there costs a read. */
 static bool keep_offered(struct worker *worker, uint64_t now, struct error *error)
 {
     if (worker->task != NULL || now - worker->offered_ms < OFFER_CHECK_MS) {
         return true;
     }
     worker->offered_ms = now;
-    return register_all(worker, error);
+    return register_again(worker, error);
 }
 
 /* One turn: *ended after the last lease that was asked for. */

@@ -67,6 +67,10 @@ static bool waiting_before(const void *left, const void *right)
 {
     const struct waiting *a = left;
     const struct waiting *b = right;
+    /* Whoever waited longest for a look: nobody's requests hold up another's for good. */
+    if (a->tried_inputs != b->tried_inputs) {
+        return a->tried_inputs < b->tried_inputs;
+    }
     if (a->priority != b->priority) {
         return a->priority < b->priority;
     }

@@ -135,19 +135,23 @@ void request_deadline(struct execution *x, const struct hash *id)
 void job_deadline(struct execution *x, const struct hash *id)
 {
     struct job job;
-    struct plan_failure failure = {.culprit_end = LEASE_EXPIRED};
+    struct plan_failure failure = {.code = CODE_OK};
     job_load(x, id, &job);
     switch ((enum process_state)job.process.state) {
     case PROCESS_PROPOSED:
         failure.code = CODE_W_ACCEPT_TIMEOUT;
         failure.culprits = LEASE_PROPOSED;
+        failure.culprit_end = LEASE_EXPIRED;
         plan_fail(x, &job, &failure);
         return;
     case PROCESS_AGREED:
-        /* Where no worker got ready, nobody served data: that is the consumer's attempt. */
+        /* Who serves no data and who does not get ready look the same from here, and a READY
+         * may be the consumer's own: no offer closes, and it is an attempt.  Beside one that
+         * was ready the others are not asked again by this request. */
         failure.code = CODE_W_READY_TIMEOUT;
         failure.culprits = job.process.ready > 0 ? LEASE_ACCEPTED : 0;
-        failure.counts = job.process.ready == 0;
+        failure.culprit_end = LEASE_RELEASED;
+        failure.counts = true;
         plan_fail(x, &job, &failure);
         return;
     case PROCESS_RUNNING:

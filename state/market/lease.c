@@ -110,8 +110,12 @@ enum code execute_lease_reject(struct execution *x, struct call *call)
     ledger_event(x, EVENT_LEASE_REJECTED, &body->lease_id, lease.rank, body->reason);
     lease.state = LEASE_REJECTED;
     lease_store(x, &body->lease_id, &lease);
-    const struct plan_failure failure = {
-        .code = CODE_W_REJECTED, .culprits = LEASE_REJECTED, .culprit_end = LEASE_REJECTED};
+    /* With a full list this refusal makes room by forgetting the first: attempts end that. */
+    const struct plan_failure failure = {.code = CODE_W_REJECTED,
+                                         .culprits = LEASE_REJECTED,
+                                         .culprit_end = LEASE_REJECTED,
+                                         .counts =
+                                             job.request.excluded_count == OFFER_EXCLUDED_MAX};
     plan_fail(x, &job, &failure);
     return CODE_OK;
 }

@@ -57,14 +57,14 @@ void plan_propose(struct execution *x, struct job *job, const struct choice *cho
                   uint32_t count);
 
 /* Gives up the current plan, which has not started: leases end, bonds return, offers open.
- * Leases still in `culprits` (a state; 0: none) end as `culprit_end`: REJECTED, and the request
- * asks their providers no more for a while, or EXPIRED, and their offers close.  The others are
- * RELEASED. */
+ * Leases still in `culprits` (a state; 0: none) end as `culprit_end`: EXPIRED, and their offers
+ * close, or another state, and the request asks their providers no more for a while.  The others
+ * are RELEASED. */
 struct plan_failure {
     enum code code;
     uint8_t culprits;
     uint8_t culprit_end;
-    bool counts; /* as an attempt of the request: not what a provider did to it */
+    bool counts; /* as an attempt of the request */
 };
 void plan_release(struct execution *x, struct job *job, const struct plan_failure *failure);
 
@@ -109,6 +109,8 @@ uint64_t job_audit_p(const struct execution *x, const struct job_terms *terms);
 
 /* 14.7: in at most one block per planner_interval_ms, only when inputs changed. */
 void planner_run(struct execution *x);
+/* tried_inputs of a new request: it stands behind every request that the last run left. */
+uint64_t planner_turn(const struct execution *x);
 size_t planner_footprint(void);
 
 #endif /* STATE_MARKET_MARKET_H */

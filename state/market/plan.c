@@ -141,7 +141,7 @@ void plan_release(struct execution *x, struct job *job, const struct plan_failur
         member_load(x, job, rank, &member);
         lease_load(x, &member.lease_id, &lease);
         const bool culprit = failure->culprits != 0 && lease.state == failure->culprits;
-        if (culprit && failure->culprit_end == LEASE_REJECTED) {
+        if (culprit && failure->culprit_end != LEASE_EXPIRED) {
             exclude_offer(&job->request, &member.offer_id);
         }
         lease_end(x, &member.lease_id, culprit ? failure->culprit_end : (uint8_t)LEASE_RELEASED,

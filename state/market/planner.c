@@ -3,9 +3,10 @@
 
 /* Thin, deterministic, integer: first fit by speed, all or nothing, data-parallel only.
  *
- * Open offers are sorted once a run (speed descending, price, id), then each waiting
- * request (priority, submission, id) takes the first that pass its filters.  Whatever is
- * found becomes a plan at once; what is not is skipped until an input changes (14.7). */
+ * Open offers are sorted once a run (speed descending, price, id), then each waiting request
+ * (longest not looked at, priority, submission, id) takes the first that pass its filters.
+ * Whatever is found becomes a plan at once; what is not is skipped until an input changes
+ * (14.7). */
 
 enum {
     PLANNER_REQUESTS_MAX = 1024, /* each may log an event */
@@ -52,6 +53,13 @@ void planner_wake(struct execution *x)
     if (collection_count(x->buffer, COLLECTION_QUEUE, owner_none()) > 0) {
         planner_arm(x, &planner);
     }
+}
+
+uint64_t planner_turn(const struct execution *x)
+{
+    struct planner planner;
+    planner_load(x, &planner);
+    return planner.planned_inputs;
 }
 
 static bool org_allowed(const struct candidate *candidate, uint32_t org)
@@ -217,6 +225,7 @@ static void plan_request(struct execution *x, const struct hash *id, uint64_t in
     planner_spend(scratch, PLANNER_JOB_STEPS);
     job_load(x, id, &job);
     choose(x, &job);
+    job.request.tried_inputs = inputs;
     if (scratch->choice_count >= job.terms.workers_min) {
         apportion_steps(&job.terms, scratch);
         plan_propose(x, &job, scratch->choices, scratch->choice_count);
@@ -231,7 +240,6 @@ static void plan_request(struct execution *x, const struct hash *id, uint64_t in
         ledger_event(x, EVENT_NO_PLAN, id, job.request.attempts, (uint64_t)reason);
     }
     job.request.reason = (uint32_t)reason;
-    job.request.tried_inputs = inputs;
     job_store(x, &job);
 }
 

@@ -239,6 +239,7 @@ static void store_request(struct execution *x, const struct call *call, const st
                 .org = call->sender.org,
                 .state = REQUEST_NOT_STARTED,
                 .reason = CODE_W_QUEUE,
+                .tried_inputs = planner_turn(x),
                 .priority = body->priority,
                 .submitted_ms = x->now_ms,
                 .deadline_ms = deadline,

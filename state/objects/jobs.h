@@ -54,7 +54,7 @@ struct request {
     uint64_t submitted_ms;
     uint64_t deadline_ms;  /* to be started by, else it ends */
     uint32_t attempts;     /* plans tried, without those that a provider spoilt */
-    uint64_t tried_inputs; /* planner.inputs when it last found no plan (14.7) */
+    uint64_t tried_inputs; /* planner.inputs when it was last looked at (14.7) */
     uint32_t filtered[FILTER_COUNT];
     uint32_t excluded_count;
     struct excluded excluded[OFFER_EXCLUDED_MAX];

@@ -48,7 +48,7 @@ struct params {
     uint64_t planner_interval_ms;
     uint64_t planner_steps_max;    /* reads and loop turns of one run */
     uint64_t planner_requests_max; /* requests looked at in one run */
-    uint64_t planner_attempts_max; /* plans in which nobody got ready, for one request */
+    uint64_t planner_attempts_max; /* plans that counted, for one request (14.8) */
     uint64_t offers_max;           /* open at once */
     uint64_t queue_max;            /* requests waiting */
     uint64_t nodes_max;
