@@ -235,11 +235,17 @@ enum consensus_verdict consensus_screen(const struct consensus *core,
     return CONSENSUS_ACCEPTED;
 }
 
-bool consensus_needs(const struct consensus *core, uint64_t view, const struct hash *hash)
+bool consensus_names(const struct consensus *core, uint64_t view, const struct hash *hash)
 {
     const struct record *record = record_peek(core, view);
-    return slot_peek(core, view) != NULL ||
+    const bool is_base = view == core->base.view && hash_equal(&core->base.proposal, hash);
+    return is_base ||
            (record != NULL && record->known && hash_equal(&record->block.proposal, hash));
+}
+
+bool consensus_needs(const struct consensus *core, uint64_t view, const struct hash *hash)
+{
+    return slot_peek(core, view) != NULL || consensus_names(core, view, hash);
 }
 
 size_t consensus_footprint(uint32_t validator_count)

@@ -226,8 +226,8 @@ MUST_USE enum consensus_verdict consensus_screen(const struct consensus *core,
 MUST_USE bool consensus_certificate(const struct consensus *core, enum vote_kind kind,
                                     uint64_t view, struct certificate *out);
 
-/* Whether the bytes of an accepted proposal may be asked for again: false once its view has
- * left the window and no certificate names it.  Should one come, GET_BLOCK fetches them. */
+/* Named by a certificate: its unfinal ancestors are needed too.  Needed: that or in the window. */
+MUST_USE bool consensus_names(const struct consensus *core, uint64_t view, const struct hash *hash);
 MUST_USE bool consensus_needs(const struct consensus *core, uint64_t view, const struct hash *hash);
 
 struct consensus_status {

@@ -42,7 +42,7 @@ static void ask_more(struct driver *d)
     for (uint32_t i = 0; i < CATCHUP_WINDOW_MAX; i++) {
         open += catchup->slots[i].asked ? 1 : 0;
     }
-    for (uint32_t i = 0; i < CATCHUP_WINDOW_MAX && open < CATCHUP_OPEN_MAX; i++) {
+    for (uint32_t i = 0; i < catchup->window && open < CATCHUP_OPEN_MAX; i++) {
         struct catchup_slot *slot = &catchup->slots[i];
         const uint64_t height = d->committed.height + 1 + i;
         if (slot->block.data == NULL && !slot->asked && height < catchup->end_height) {
@@ -66,6 +66,7 @@ static void forget(struct driver *d)
         slot_free(&d->catchup.slots[i]);
     }
     d->catchup.mixed = false;
+    d->catchup.window = CATCHUP_WINDOW_MIN;
 }
 
 /* The next peer with a bulk session; false when there is none. */
@@ -90,7 +91,8 @@ static void start_over(struct driver *d)
     }
     catchup->end_height = UINT64_MAX;
     catchup->took = false;
-    catchup->deadline_ms = driver_now_ms() + catchup->silence_ms;
+    catchup->since_ms = driver_now_ms();
+    catchup->deadline_ms = catchup->since_ms + catchup->silence_ms;
     if (d->peers[catchup->peer].sessions[NET_LANE_BULK] != 0) {
         log_line(LOG_INFO, "catchup", "from height=%llu peer=%u",
                  (unsigned long long)d->committed.height + 1, catchup->peer);
@@ -103,9 +105,19 @@ void catchup_begin(struct driver *d)
     if (!d->catchup.active) {
         d->catchup.active = true;
         d->catchup.silence_ms = CATCHUP_SILENCE_MS;
+        d->catchup.window = CATCHUP_WINDOW_MIN;
         (void)choose_peer(d);
         start_over(d);
     }
+}
+
+static bool holds_some(const struct catchup *catchup)
+{
+    uint32_t i = 0;
+    while (i < CATCHUP_WINDOW_MAX && catchup->slots[i].block.data == NULL) {
+        i++;
+    }
+    return i < CATCHUP_WINDOW_MAX;
 }
 
 /* After a silence: blocks that came are kept for the next peer to go on with; a peer of which
@@ -122,7 +134,7 @@ void catchup_poll(struct driver *d)
         catchup->silence_ms = longer < CATCHUP_SILENCE_MAX_MS ? longer : CATCHUP_SILENCE_MAX_MS;
         forget(d);
     }
-    catchup->mixed = catchup->slots[0].block.data != NULL;
+    catchup->mixed = holds_some(catchup);
     (void)choose_peer(d);
     start_over(d);
 }
@@ -139,70 +151,114 @@ static void on_lie(struct driver *d, const char *what)
     start_over(d);
 }
 
+/* Whether the evidence is for the held block at its height; *proven then counts up to it. */
 static bool evidence_proves(const struct driver *d, const struct finality *finality,
-                            const struct hash *ids, uint32_t count, uint32_t *proven)
+                            uint32_t *proven)
 {
     static struct certificate certificate; /* 8 KB; the driver's thread only */
-    const uint64_t first = d->committed.height + 1;
-    const uint64_t height = finality->light.height;
-    if (height < first + *proven || height >= first + count ||
-        !hash_equal(&ids[height - first], &finality->light.block_id)) {
+    const uint64_t index = finality->light.height - (d->committed.height + 1);
+    if (!hash_equal(&d->catchup.slots[index].id, &finality->light.block_id)) {
         return false;
     }
     inbound_finality_certificate(finality, &certificate);
     if (!inbound_certificate_valid(d, &certificate)) {
         return false;
     }
-    *proven = (uint32_t)(height - first) + 1;
+    *proven = (uint32_t)index + 1;
     return true;
 }
 
-/* The block in a slot, if its bytes are those of an id that follows parent; NULL or what is
- * wrong with it.  *id: its own. */
-static const char *check_block(const struct store_buffer *held, const struct hash *parent,
-                               struct wire_block *block, struct hash *id)
+/* The block in a slot, once: its bytes are those of its id.  NULL or what is wrong with it. */
+static const char *check_block(struct catchup_slot *slot)
 {
-    if (!wire_decode_block(bytes_of(held->data, held->size), block)) {
+    static struct wire_block block; /* 8 KB each; the driver's thread only */
+    static struct finality tip;
+    if (slot->checked) {
+        return NULL;
+    }
+    if (!wire_decode_block(bytes_of(slot->block.data, slot->block.size), &block)) {
         return "sent a final block that does not decode";
     }
-    crypto_digest(TAG_BLOCK_HEADER, block->header_bytes, id);
-    if (!hash_equal(&block->header.parent_id, parent)) {
-        return "sent a final block that does not follow";
+    crypto_digest(TAG_BLOCK_HEADER, block.header_bytes, &slot->id);
+    if (!inbound_block_matches(&slot->id, &block)) {
+        return "sent a body that is not the block's";
     }
-    return inbound_block_matches(id, block) ? NULL : "sent a body that is not the block's";
+    const struct bytes last_final = bytes_of(slot->last_final.data, slot->last_final.size);
+    slot->parent_id = block.header.parent_id;
+    slot->carried_height = block.has_last_final ? block.last_final.light.height : 0;
+    slot->tip_height = wire_decode_last_final(last_final, &tip) ? tip.light.height : 0;
+    slot->checked = true;
+    return NULL;
+}
+
+/* How many blocks from the front follow each other.  *lie: what is wrong with the next one. */
+static uint32_t count_linked(struct driver *d, const char **lie)
+{
+    const struct hash *parent = &d->committed.block_id;
+    uint32_t count = 0;
+    *lie = NULL;
+    while (count < CATCHUP_WINDOW_MAX && d->catchup.slots[count].block.data != NULL) {
+        struct catchup_slot *slot = &d->catchup.slots[count];
+        *lie = check_block(slot);
+        if (*lie == NULL && !hash_equal(&slot->parent_id, parent)) {
+            *lie = "sent a final block that does not follow";
+        }
+        if (*lie != NULL) {
+            break;
+        }
+        parent = &slot->id;
+        count++;
+    }
+    return count;
+}
+
+/* No evidence yet among so many blocks: ask for more, up to what no honest chain needs. */
+static const char *grow(struct driver *d, uint32_t count)
+{
+    struct catchup *catchup = &d->catchup;
+    size_t size = 0;
+    for (uint32_t i = 0; i < CATCHUP_WINDOW_MAX; i++) {
+        size += catchup->slots[i].block.size;
+    }
+    if (count < catchup->window) {
+        return NULL;
+    }
+    if (count >= CATCHUP_WINDOW_MAX || size > CATCHUP_HELD_SIZE_MAX) {
+        return "sent blocks that nothing proves";
+    }
+    const uint32_t more = count + CATCHUP_WINDOW_MIN;
+    catchup->window = more < CATCHUP_WINDOW_MAX ? more : CATCHUP_WINDOW_MAX;
+    return NULL;
 }
 
 /* How many of the held blocks are final, and the evidence for the last of them.  *lie: what
  * no honest peer sends. */
-static uint32_t count_proven(const struct driver *d, struct finality *evidence, const char **lie)
+static uint32_t count_proven(struct driver *d, struct finality *evidence, const char **lie)
 {
     static struct wire_block block; /* 8 KB; the driver's thread only */
     static struct finality tip;
     const struct catchup_slot *slots = d->catchup.slots;
-    struct hash ids[CATCHUP_WINDOW_MAX];
+    const uint64_t end = d->committed.height + count_linked(d, lie) + 1;
+    const uint32_t count = (uint32_t)(end - d->committed.height - 1);
     uint32_t proven = 0;
-    uint32_t count = 0;
-    struct hash parent = d->committed.block_id;
-    *lie = NULL;
-    for (; count < CATCHUP_WINDOW_MAX && slots[count].block.data != NULL; count++) {
-        *lie = check_block(&slots[count].block, &parent, &block, &ids[count]);
-        if (*lie != NULL) {
-            break;
-        }
-        parent = ids[count];
-        if (block.has_last_final && evidence_proves(d, &block.last_final, ids, count, &proven)) {
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t height = slots[i].carried_height;
+        const struct bytes held = bytes_of(slots[i].block.data, slots[i].block.size);
+        if (height > d->committed.height + proven && height < end &&
+            wire_decode_block(held, &block) && evidence_proves(d, &block.last_final, &proven)) {
             *evidence = block.last_final;
         }
     }
     for (uint32_t i = 0; i < count; i++) {
-        const struct store_buffer *held = &slots[i].last_final;
-        if (wire_decode_last_final(bytes_of(held->data, held->size), &tip) &&
-            evidence_proves(d, &tip, ids, count, &proven)) {
+        const uint64_t height = slots[i].tip_height;
+        const struct bytes held = bytes_of(slots[i].last_final.data, slots[i].last_final.size);
+        if (height > d->committed.height + proven && height < end &&
+            wire_decode_last_final(held, &tip) && evidence_proves(d, &tip, &proven)) {
             *evidence = tip;
         }
     }
-    if (count == CATCHUP_WINDOW_MAX && proven == 0) {
-        *lie = "sent blocks that nothing proves";
+    if (proven == 0 && *lie == NULL) {
+        *lie = grow(d, count);
     }
     return proven;
 }
@@ -210,6 +266,7 @@ static uint32_t count_proven(const struct driver *d, struct finality *evidence, 
 static void drop_front(struct driver *d, uint32_t count)
 {
     struct catchup_slot *slots = d->catchup.slots;
+    d->catchup.window = CATCHUP_WINDOW_MIN;
     for (uint32_t i = 0; i < CATCHUP_WINDOW_MAX; i++) {
         if (i < count) {
             slot_free(&slots[i]);
@@ -310,13 +367,24 @@ static void on_refusal(struct driver *d, uint64_t height, uint32_t code)
     }
 }
 
+/* What silence is allowed follows from what the last block took. */
+static void on_took(struct catchup *catchup)
+{
+    const uint64_t now = driver_now_ms();
+    const uint64_t twice = 2 * (now - catchup->since_ms);
+    const uint64_t least = twice > CATCHUP_SILENCE_MS ? twice : CATCHUP_SILENCE_MS;
+    catchup->silence_ms = least < CATCHUP_SILENCE_MAX_MS ? least : CATCHUP_SILENCE_MAX_MS;
+    catchup->took = true;
+    catchup->since_ms = now;
+    catchup->deadline_ms = now + catchup->silence_ms;
+}
+
 static void take_block(struct driver *d, struct catchup_slot *slot, const struct api_answer *answer)
 {
     if (slot->block.data == NULL && answer->body.size > 0 && answer->last_final.size > 0) {
         slot->block = copy_of(answer->body);
         slot->last_final = copy_of(answer->last_final);
-        d->catchup.took = true;
-        d->catchup.deadline_ms = driver_now_ms() + d->catchup.silence_ms;
+        on_took(&d->catchup);
     }
     advance(d);
 }

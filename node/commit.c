@@ -92,14 +92,47 @@ void blocks_prune(struct driver *d)
     }
 }
 
+static bool has_branch_child(const struct driver *d, const struct unfinal *u)
+{
+    const struct unfinal *at = d->unfinals;
+    while (at != NULL &&
+           !(at->branch && (hash_equal(&at->parent_id, &u->proposal.light.block_id) ||
+                            hash_equal(&at->proposal.rest.parent_proposal, &u->hash)))) {
+        at = at->next;
+    }
+    return at != NULL;
+}
+
+/* A child may be built on what a certificate names, so all down to the final block must be
+ * here.  The newest stand first: one pass marks a branch, seldom more. */
+static void mark_branches(struct driver *d)
+{
+    bool more = true;
+    for (struct unfinal *u = d->unfinals; u != NULL; u = u->next) {
+        u->branch = !u->final && !u->fetched && !u->bad &&
+                    consensus_names(d->core, u->proposal.light.view, &u->hash);
+    }
+    while (more) {
+        more = false;
+        for (struct unfinal *u = d->unfinals; u != NULL; u = u->next) {
+            if (!u->branch && !u->final && !u->bad && has_branch_child(d, u)) {
+                u->branch = true;
+                more = true;
+            }
+        }
+    }
+}
+
 /* What no certificate names and whose view has left the window: without finality there may
  * come one of these in every view. */
 void blocks_forget(struct driver *d)
 {
     struct unfinal **link = &d->unfinals;
+    mark_branches(d);
     while (*link != NULL) {
         struct unfinal *u = *link;
-        if (u->final || u->fetched || consensus_needs(d->core, u->proposal.light.view, &u->hash)) {
+        if (u->final || u->fetched || u->branch ||
+            consensus_needs(d->core, u->proposal.light.view, &u->hash)) {
             link = &u->next;
         } else {
             *link = u->next;
@@ -189,10 +222,15 @@ static bool find_carried(struct unfinal *const *entries, uint32_t count, uint32_
 }
 
 /* How many entries the next batch takes, and its evidence: some block near the middle has
- * carried evidence, or else all belong together. */
+ * carried evidence, or else the first behind it, or else all belong together. */
 static uint32_t next_batch(struct unfinal *const *entries, uint32_t count, struct finality *out)
 {
     for (uint32_t take = BATCH_MAX; count > BATCH_MAX && take > 0; take--) {
+        if (find_carried(entries, count, take - 1, out)) {
+            return take;
+        }
+    }
+    for (uint32_t take = BATCH_MAX + 1; take < count; take++) {
         if (find_carried(entries, count, take - 1, out)) {
             return take;
         }

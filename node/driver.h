@@ -68,6 +68,7 @@ struct unfinal {
     bool empty;   /* no transactions */
     bool fetched; /* by catch-up: the block alone, its proposal is not known */
     bool final;
+    bool branch;   /* blocks_forget: named by a certificate, or an ancestor of what is */
     bool executed; /* tip and results are set */
     struct tip tip;
     uint8_t *results; /* encoded result records, owned */

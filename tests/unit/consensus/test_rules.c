@@ -289,6 +289,11 @@ static void needs(void **state)
     (void)solo_certificate(cluster, SELF, VOTE_NULLIFY, 1, NULL);
     (void)solo_propose(cluster, SELF, &held);
     (void)solo_certificate(cluster, SELF, VOTE_NOTARIZE, 2, &held.brief.proposal);
+    struct consensus_event certified = {.kind = CONSENSUS_ON_CERTIFIED};
+    certified.certified.view = 2;
+    certified.certified.proposal = held.brief.proposal;
+    certified.certified.verdict = CONSENSUS_CERTIFY_OK;
+    (void)cluster_step(cluster, SELF, certified);
     for (uint64_t view = 2; view <= VIEW_WINDOW; view++) {
         const struct consensus *core = cluster->nodes[SELF].core;
         assert_true(consensus_needs(core, 1, &lost.brief.proposal) == (view + 3 <= VIEW_WINDOW));
@@ -296,6 +301,13 @@ static void needs(void **state)
     }
     const struct consensus *core = cluster->nodes[SELF].core;
     assert_false(consensus_needs(core, 1, &lost.brief.proposal));
+    assert_true(consensus_needs(core, 2, &held.brief.proposal));
+    assert_false(consensus_needs(core, 2, &lost.brief.proposal));
+    /* Still the parent of what comes next when its record is gone too. */
+    for (uint64_t view = VIEW_WINDOW + 1; view <= CONSENSUS_HISTORY_MAX + 10; view++) {
+        (void)solo_certificate(cluster, SELF, VOTE_NULLIFY, view, NULL);
+    }
+    assert_int_equal(cluster_view(cluster, SELF), CONSENSUS_HISTORY_MAX + 11);
     assert_true(consensus_needs(core, 2, &held.brief.proposal));
     assert_false(consensus_needs(core, 2, &lost.brief.proposal));
     cluster_free(cluster);

@@ -9,6 +9,7 @@
 int64_t lone_wall_shift_ms;
 bool lone_fail_block_id;
 bool lone_no_overlay;
+bool lone_no_evidence;
 uint8_t *lone_reply;
 size_t lone_reply_size;
 
@@ -46,6 +47,16 @@ struct store_overlay *__wrap_store_overlay_add(struct store *store,
 struct store_overlay *__wrap_store_overlay_add(struct store *store, const struct store_stage *stage)
 {
     return lone_no_overlay ? NULL : __real_store_overlay_add(store, stage);
+}
+
+void __real_blocks_build(struct driver *d, const struct consensus_action *action);
+void __wrap_blocks_build(struct driver *d, const struct consensus_action *action);
+void __wrap_blocks_build(struct driver *d, const struct consensus_action *action)
+{
+    const bool has_evidence = d->has_tip_finality;
+    d->has_tip_finality = has_evidence && !lone_no_evidence;
+    __real_blocks_build(d, action);
+    d->has_tip_finality = has_evidence;
 }
 
 enum net_sent __wrap_net_reply(struct net *net, uint64_t session, uint32_t id, struct bytes bytes);

@@ -34,6 +34,7 @@ static int close_both(void **state)
 {
     (void)state;
     lone_no_overlay = false;
+    lone_no_evidence = false;
     lone_close(&a);
     lone_close(&b);
     return 0;
@@ -174,6 +175,30 @@ static void honest_peer(void **state)
     pass_rest();
 }
 
+/* Blocks go on for longer than the window before one carries evidence again. */
+static void far_evidence(void **state)
+{
+    enum { LONG = CATCHUP_WINDOW_MIN + 8 };
+    (void)state;
+    lone_no_evidence = true;
+    while (a.d->committed.height < FAR + LONG) {
+        assert_int_equal(lone_submit(&a, lone_tx(&a, 60000)), CODE_OK);
+        lone_run(&a, a.d->committed.height + 1);
+    }
+    for (uint64_t height = FAR + 2; height < FAR + LONG; height++) {
+        assert_false(is_spoilt(height, NO_LAST_FINAL)); /* there is none */
+    }
+    for (uint64_t height = 1; height <= FAR; height++) {
+        pass(height, HONEST);
+    }
+    while (b.d->catchup.active && b.d->committed.height < FAR + LONG) {
+        const uint64_t have = b.d->committed.height + count_held();
+        pass(have + 1, HONEST);
+        assert_int_equal(b.d->committed.height + count_held(), have + 1);
+    }
+    pass_rest();
+}
+
 /* The genuine header and evidence with another body: nothing of it becomes final. */
 static void body_is_the_headers(void **state)
 {
@@ -225,6 +250,12 @@ static void silence(void **state)
     catchup_poll(b.d);
     assert_int_equal(count_held(), 0);
     assert_true(b.d->catchup.silence_ms > before);
+    b.d->catchup.silence_ms = 64000;
+    pass(2, HONEST);
+    assert_int_equal(b.d->catchup.silence_ms, before); /* it is quick again */
+    b.d->catchup.deadline_ms = 0;
+    catchup_poll(b.d);
+    assert_true(b.d->catchup.mixed); /* though the front is not here */
     pass_rest();
 }
 
@@ -255,6 +286,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(honest_peer, open_both, close_both),
+        cmocka_unit_test_setup_teardown(far_evidence, open_both, close_both),
         cmocka_unit_test_setup_teardown(body_is_the_headers, open_both, close_both),
         cmocka_unit_test_setup_teardown(few_questions, open_both, close_both),
         cmocka_unit_test_setup_teardown(silence, open_both, close_both),

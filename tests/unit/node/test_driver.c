@@ -202,6 +202,33 @@ static void lost_blocks(void **state)
     assert_null(near->next);
 }
 
+/* What a certificate names keeps its ancestors, though their own views are forgotten: a child
+ * of it needs them all. */
+static void kept_ancestors(void **state)
+{
+    (void)state;
+    struct tip tip;
+    struct hash root;
+    struct unfinal *p = build(1000, NULL);
+    struct unfinal *q = build(1001, p);
+    struct unfinal *x = build(1, q);
+    const struct unfinal *lost = build(1002, q);
+    assert_int_equal(certify(x), CONSENSUS_CERTIFY_OK);
+    struct vote vote = {.kind = VOTE_NOTARIZE, .view = 1, .proposal = x->hash};
+    for (uint32_t i = 1; i < LONE_VALIDATORS_MAX; i++) {
+        vote.validator = i;
+        lone_vote(&lone, &vote);
+    }
+    const struct hash lost_hash = lost->hash;
+    assert_true(consensus_names(lone.d->core, 1, &x->hash));
+    blocks_forget(lone.d);
+    assert_null(blocks_find(lone.d, &lost_hash));
+    assert_true(blocks_parent_tip(lone.d, &x->proposal.light.block_id, &tip));
+    blocks_hist_root(lone.d, &tip, &root); /* of the next block */
+    assert_ptr_equal(blocks_find(lone.d, &x->proposal.rest.parent_proposal), q);
+    assert_ptr_equal(blocks_find(lone.d, &q->proposal.rest.parent_proposal), p);
+}
+
 /* A disk that fails while a header is judged says nothing about the block. */
 static void failing_disk(void **state)
 {
@@ -306,6 +333,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(finals_are_a_chain, open_alone, close_one),
         cmocka_unit_test_setup_teardown(contradictions, open_four, close_one),
         cmocka_unit_test_setup_teardown(lost_blocks, open_alone, close_one),
+        cmocka_unit_test_setup_teardown(kept_ancestors, open_four, close_one),
         cmocka_unit_test_setup_teardown(failing_disk, open_alone, close_one),
         cmocka_unit_test_setup_teardown(many_requests, open_alone, close_one),
         cmocka_unit_test_setup_teardown(questions_cost, open_alone, close_one),
