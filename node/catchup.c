@@ -419,3 +419,8 @@ void catchup_answer(struct driver *d, const struct net_event *event)
         ask_more(d);
     }
 }
+
+void catchup_close(struct driver *d)
+{
+    forget(d);
+}

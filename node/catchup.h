@@ -49,5 +49,6 @@ void catchup_poll(struct driver *d);
 /* Blocks became final by our own votes: the window moves on. */
 void catchup_committed(struct driver *d, uint64_t count);
 void catchup_answer(struct driver *d, const struct net_event *event);
+void catchup_close(struct driver *d); /* frees what it holds */
 
 #endif /* NODE_CATCHUP_H */

@@ -429,6 +429,7 @@ void restart_close(struct driver *d)
     disk_posix_close(&d->sign_disk);
     store_close(d->store);
     blocks_clear(d);
+    catchup_close(d);
     mempool_free(d->pool);
     recent_free(d->recent);
     free(d->core);
