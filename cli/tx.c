@@ -13,7 +13,7 @@ static void tell_unknown(const struct tx_told *told, const struct error *error)
     char id[2 * HASH_SIZE + 1];
     const bool nothing_signed = told->seq == 0 && hash_equal(&told->id, &(struct hash){{0}});
     if (nothing_signed || error->code == EXIT_CODE_USAGE || told->code != CODE_OK ||
-        error->code == EXIT_CODE_EXPIRED) {
+        (error->code == EXIT_CODE_EXPIRED && !told->refused)) {
         return; /* its end is proven, or it never left */
     }
     hex_encode(told->id.bytes, HASH_SIZE, id);

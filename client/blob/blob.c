@@ -19,6 +19,13 @@ struct peer_session {
     struct net_key key;
 };
 
+/* A peer that kept the asker waiting, or sent what is wrong, so often since it last gave a
+ * whole blob.  By key: a new session is no new name. */
+struct failing {
+    struct net_key key;
+    uint32_t count;
+};
+
 /* The one question under way. */
 struct question {
     uint64_t session;
@@ -40,6 +47,8 @@ struct blob_exchange {
     uint32_t admitted_count;
     struct peer_session sessions[BLOB_PEER_MAX];
     uint32_t session_count;
+    struct failing failing[BLOB_PEER_MAX];
+    uint32_t failing_next; /* gives way when another key fails */
     struct held *held;
     uint32_t held_count;
     struct question question;
@@ -392,18 +401,55 @@ static enum fetched fetch_from(struct blob_exchange *exchange, uint64_t session,
                                                                                : FETCHED_WRONG;
 }
 
-/* The sessions now, the preferred peer's first. */
-static uint32_t list_sessions(struct blob_exchange *exchange, const struct net_key *first,
-                              uint64_t *out)
+static struct failing *failing_locked(struct blob_exchange *exchange, const struct net_key *key)
 {
+    for (uint32_t i = 0; i < BLOB_PEER_MAX; i++) {
+        if (net_key_equal(key, &exchange->failing[i].key)) {
+            return &exchange->failing[i];
+        }
+    }
+    return NULL;
+}
+
+/* Not to hold a blob is no failure: that answer costs nobody time. */
+static void note_fetched(struct blob_exchange *exchange, const struct net_key *key,
+                         enum fetched fetched)
+{
+    const bool failed = fetched == FETCHED_SILENT || fetched == FETCHED_WRONG;
+    (void)pthread_mutex_lock(&exchange->lock);
+    struct failing *at = failing_locked(exchange, key);
+    if (at == NULL && failed) {
+        at = &exchange->failing[exchange->failing_next++ % BLOB_PEER_MAX];
+        *at = (struct failing){.key = *key};
+    }
+    if (failed) {
+        at->count += at->count < UINT32_MAX ? 1 : 0;
+    } else if (at != NULL && fetched == FETCHED_ALL) {
+        at->count = 0;
+    }
+    (void)pthread_mutex_unlock(&exchange->lock);
+}
+
+/* The sessions now: who failed least first, among equals the preferred peer. */
+static uint32_t list_sessions(struct blob_exchange *exchange, const struct net_key *first,
+                              struct peer_session *out)
+{
+    uint64_t ranks[BLOB_PEER_MAX];
     uint32_t count = 0;
     (void)pthread_mutex_lock(&exchange->lock);
     for (uint32_t i = 0; i < exchange->session_count; i++) {
-        out[count++] = exchange->sessions[i].session;
-        if (first != NULL && net_key_equal(first, &exchange->sessions[i].key)) {
-            out[count - 1] = out[0];
-            out[0] = exchange->sessions[i].session;
+        const struct peer_session *peer = &exchange->sessions[i];
+        const struct failing *failing = failing_locked(exchange, &peer->key);
+        const bool preferred = first != NULL && net_key_equal(first, &peer->key);
+        const uint64_t rank =
+            2 * (uint64_t)(failing == NULL ? 0 : failing->count) + (preferred ? 0 : 1);
+        uint32_t at = count++;
+        for (; at > 0 && ranks[at - 1] > rank; at--) {
+            ranks[at] = ranks[at - 1];
+            out[at] = out[at - 1];
         }
+        ranks[at] = rank;
+        out[at] = *peer;
     }
     (void)pthread_mutex_unlock(&exchange->lock);
     return count;
@@ -418,7 +464,7 @@ static uint64_t within_ms(const struct blob_wanted *wanted)
 bool blob_fetch(struct blob_exchange *exchange, const struct blob_wanted *wanted, uint8_t *out,
                 struct error *error)
 {
-    uint64_t sessions[BLOB_PEER_MAX];
+    struct peer_session sessions[BLOB_PEER_MAX];
     const uint32_t count = list_sessions(exchange, wanted->first, sessions);
     const uint64_t end_ms = now_ms() + within_ms(wanted);
     enum fetched worst = FETCHED_SILENT;
@@ -426,7 +472,9 @@ bool blob_fetch(struct blob_exchange *exchange, const struct blob_wanted *wanted
         const uint64_t now = now_ms();
         const uint64_t left = now < end_ms ? end_ms - now : 0;
         const uint64_t until_ms = now + (i + 1 < count ? left / 2 : left);
-        const enum fetched fetched = fetch_from(exchange, sessions[i], wanted, until_ms, out);
+        const enum fetched fetched =
+            fetch_from(exchange, sessions[i].session, wanted, until_ms, out);
+        note_fetched(exchange, &sessions[i].key, fetched);
         if (fetched == FETCHED_ALL) {
             return true;
         }

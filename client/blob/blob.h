@@ -67,7 +67,7 @@ struct blob_wanted {
     uint64_t size;
     bool (*check)(void *context, struct bytes bytes); /* computes the root */
     void *context;
-    const struct net_key *first; /* ask this peer before the others; NULL: any */
+    const struct net_key *first; /* ask it before others that failed as little; NULL: any */
     uint64_t within_ms;          /* from all peers together; 0: by its size, as above */
 };
 
@@ -77,7 +77,8 @@ struct blob_wanted {
  *
  * A peer that answers with other than whole chunks is wrong at the first of them, and each
  * may take at most half of the time that is left (the last all of it), so that one slow peer
- * neither holds the asker nor keeps it from those who would answer. */
+ * neither holds the asker nor keeps it from those who would answer.  Who was silent or wrong is
+ * asked after the others the next time, until it gives a whole blob. */
 MUST_USE bool blob_fetch(struct blob_exchange *exchange, const struct blob_wanted *wanted,
                          uint8_t *out, struct error *error);
 

@@ -93,7 +93,9 @@ void tx_pending_free(struct tx_pending *pending)
 static bool sync_seq(struct tx_sender *sender, struct error *error)
 {
     struct account account;
+    struct tx_refused *refused = &sender->refused;
     const struct key key = key_account(&sender->address);
+    const uint64_t time_ms = light_tip(sender->light)->header.time_ms;
     if (light_read(sender->light, &key, &record_account, &account, error)) {
         sender->next_seq = account.seq;
     } else if (error->code == EXIT_CODE_NOT_FOUND && light_tip(sender->light)->header.height == 0) {
@@ -103,6 +105,12 @@ static bool sync_seq(struct tx_sender *sender, struct error *error)
                          "no account belongs to this key; the genesis names the accounts");
     } else {
         return false;
+    }
+    if (refused->any && sender->next_seq <= refused->seq && time_ms > refused->valid_until_ms) {
+        refused->any = false; /* the number is free after its time: it can never enter */
+    }
+    if (refused->any && sender->next_seq > refused->seq) {
+        sender->next_seq = refused->seq; /* by whom it was used must come out first */
     }
     sender->synced = true;
     return true;
@@ -139,8 +147,30 @@ static bool make_pending(const struct tx_sender *sender, enum tx_type type, cons
     ASSERT(ok);
     crypto_digest(TAG_TX, tx.payload, &out->id);
     out->seq = parts.seq;
+    out->valid_until_ms = parts.valid_until_ms;
     out->base_height = light_tip(sender->light)->header.height + 1;
     return true;
+}
+
+/* It may have been forwarded all the same. */
+static bool refuse(struct tx_sender *sender, const struct tx_pending *pending, uint32_t code,
+                   struct error *error)
+{
+    struct tx_refused *refused = &sender->refused;
+    struct error said;
+    const bool same = refused->any && refused->seq == pending->seq;
+    const uint64_t until_ms = pending->valid_until_ms;
+    *refused = (struct tx_refused){.any = true,
+                                   .seq = pending->seq,
+                                   .id = pending->id,
+                                   .valid_until_ms = same && refused->valid_until_ms > until_ms
+                                                         ? refused->valid_until_ms
+                                                         : until_ms};
+    (void)reject(&said, "refused", pending->type, code);
+    return error_set(error, said.code,
+                     "%s (the node's word: certain only after %d minutes; sequence number %llu "
+                     "again cannot be executed beside it)",
+                     said.detail, (int)(TX_VALID_MS / 60000), (unsigned long long)pending->seq);
 }
 
 bool tx_submit(struct tx_sender *sender, enum tx_type type, const void *body,
@@ -168,7 +198,7 @@ bool tx_submit(struct tx_sender *sender, enum tx_type type, const void *body,
         return true;
     }
     tx_pending_free(out);
-    return reject(error, "refused", type, code);
+    return refuse(sender, out, code, error);
 }
 
 /* ---- Its fate ------------------------------------------------------------------------------- */
@@ -207,11 +237,34 @@ static bool wait_proven(struct tx_sender *sender, const struct tx_pending *pendi
     }
 }
 
+/* What the end of this one tells about a refused one with the same number. */
+static void settle_refused(struct tx_sender *sender, const struct tx_pending *pending,
+                           uint32_t found, bool ok, struct error *error)
+{
+    struct tx_refused *refused = &sender->refused;
+    if (!refused->any || refused->seq != pending->seq) {
+        return;
+    }
+    if (!ok && found == CODE_E_SEQ_USED) {
+        refused->any = false; /* told here */
+        (void)error_set(error, EXIT_CODE_UNREACHABLE,
+                        "%s: sequence number %llu is used, perhaps by a transaction that a node "
+                        "refused before and forwarded all the same: its outcome is unknown; this "
+                        "one is proven to be in no block",
+                        tx_type_name(pending->type), (unsigned long long)pending->seq);
+    } else if (ok || found != CODE_OK ||
+               (error->code == EXIT_CODE_EXPIRED &&
+                pending->valid_until_ms >= refused->valid_until_ms)) {
+        refused->any = false; /* this one took the number, or both are too old to enter */
+    }
+}
+
 bool tx_wait(struct tx_sender *sender, const struct tx_pending *pending, uint32_t timeout_ms,
              uint32_t *code, struct error *error)
 {
     uint32_t found = CODE_OK;
     const bool ok = wait_proven(sender, pending, timeout_ms, &found, error);
+    settle_refused(sender, pending, found, ok, error);
     if (!ok && (found == CODE_OK || found == CODE_E_SEQ_USED)) {
         sender->synced = false; /* its number may be free or used: read it before the next */
     }
@@ -229,10 +282,17 @@ bool tx_carry(struct tx_sender *sender, enum tx_type type, const void *body, str
         const bool under_way = tx_submit(sender, type, body, &pending, error);
         *told = (struct tx_told){.id = pending.id, .seq = pending.seq};
         if (!under_way) {
+            told->refused = sender->refused.any && !hash_is_zero(&told->id) &&
+                            hash_equal(&told->id, &sender->refused.id);
             return false;
         }
+        const struct tx_refused before = sender->refused;
         const bool ok = tx_wait(sender, &pending, TX_WAIT_MS, &told->code, error);
         tx_pending_free(&pending);
+        if (!ok && told->code == CODE_E_SEQ_USED && error->code == EXIT_CODE_UNREACHABLE) {
+            *told = (struct tx_told){.id = before.id, .seq = before.seq};
+            return false;
+        }
         /* Both codes are proven: this one has done nothing and never will. */
         const bool again = told->code == CODE_E_BLOCK_FULL
                                ? attempt < TX_FULL_MAX

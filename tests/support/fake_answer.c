@@ -169,6 +169,11 @@ static void make_answer(struct making *m)
             fake_commit(m->node);
             m->answer->code = CODE_E_SEQ_USED;
         }
+        if (m->fault == FAULT_REFUSES) {
+            fake_commit(m->node);
+            fake_commit(m->node);
+            m->answer->code = CODE_E_FUNDS;
+        }
         return;
     }
     if (!fake_tell(m->node, m->fault, &m->told)) {

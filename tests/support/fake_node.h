@@ -29,6 +29,7 @@ enum fake_fault {
     FAULT_OTHER_KIND, /* answers another question */
     FAULT_LOST_REPLY, /* a SUBMIT is executed at once, but its answer never comes */
     FAULT_DENIES,     /* a SUBMIT is executed at once, and answered with E_SEQ_USED */
+    FAULT_REFUSES,    /* a SUBMIT is executed at once, and answered with E_FUNDS */
     FAULT_SWALLOWS,   /* a SUBMIT is dropped, and answered with E_SEQ_USED */
     FAULT_COUNT,
 };

@@ -194,11 +194,11 @@ static void *hostile_run(void *context)
     return NULL;
 }
 
-static void hostile_open(struct hostile *hostile, struct bytes data)
+static void hostile_open(struct hostile *hostile, uint8_t seed, struct bytes data)
 {
     struct error error;
     uint8_t secret[TUNNEL_KEY_SIZE];
-    memset(secret, 9, sizeof secret);
+    memset(secret, seed, sizeof secret);
     *hostile = (struct hostile){.data = data};
     const struct net_config config = {.listen = "127.0.0.1:0",
                                       .chain_id = chain,
@@ -224,12 +224,20 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+static struct net_key hostile_dial(struct blob_exchange *from, const struct hostile *hostile)
+{
+    char address[32];
+    const struct net_key key = net_own_key(hostile->net);
+    (void)snprintf(address, sizeof address, "127.0.0.1:%u", (unsigned)net_port(hostile->net));
+    assert_true(blob_dial(from, address, &key, false));
+    return key;
+}
+
 static void test_slow_member_holds_nobody(void **state)
 {
     enum { SIZE = BLOB_CHUNK_SIZE + 5000 };
     uint8_t *data = malloc(SIZE);
     uint8_t *got = malloc(SIZE);
-    char address[32];
     struct error error;
     struct hostile hostile;
     struct blob_exchange *honest = member_open(6);
@@ -237,41 +245,78 @@ static void test_slow_member_holds_nobody(void **state)
     const struct net_key key = blob_own_key(asker);
     (void)state;
     fill(data, SIZE);
-    hostile_open(&hostile, bytes_of(data, SIZE));
-    const struct net_key first = net_own_key(hostile.net);
-    (void)snprintf(address, sizeof address, "127.0.0.1:%u", (unsigned)net_port(hostile.net));
+    hostile_open(&hostile, 9, bytes_of(data, SIZE));
+    const struct net_key first = hostile_dial(asker, &hostile);
     blob_admit(honest, &key, 1);
-    assert_true(blob_dial(asker, address, &first, false));
-    connected_wait(asker, 1);
-
-    struct check check = {.expected = bytes_of(data, SIZE)};
-    struct blob_wanted wanted = {
-        .root = {{9}}, .size = SIZE, .check = is_expected, .context = &check, .first = &first};
-    /* Byte by byte: wrong at the first. */
-    assert_false(blob_fetch(asker, &wanted, got, &error));
-    assert_int_equal(error.code, EXIT_CODE_VERIFY);
-    assert_int_equal(atomic_load(&hostile.asked), 1);
     dial(asker, honest, false);
     connected_wait(asker, 2);
+
+    struct check check = {.expected = bytes_of(data, SIZE)};
+    struct blob_wanted wanted = {.root = {{9}},
+                                 .size = SIZE,
+                                 .check = is_expected,
+                                 .context = &check,
+                                 .first = &first,
+                                 .within_ms = 2000};
     assert_true(blob_put(honest, &wanted.root, check.expected, &error));
-    assert_true(blob_fetch(asker, &wanted, got, &error));
-    assert_memory_equal(got, data, SIZE);
-    assert_int_equal(atomic_load(&hostile.asked), 2);
     /* Silent: no longer than its share of the time that was given. */
-    hostile.silent = true;
-    memset(got, 0, SIZE);
-    wanted.within_ms = 2000;
+    atomic_store(&hostile.silent, true);
     const uint64_t before = now_ms();
     assert_true(blob_fetch(asker, &wanted, got, &error));
     assert_memory_equal(got, data, SIZE);
-    assert_int_equal(atomic_load(&hostile.asked), 3);
+    assert_int_equal(atomic_load(&hostile.asked), 1);
     assert_true(now_ms() - before < BLOB_ANSWER_MS);
+    /* From now on it is asked last.  Byte by byte: wrong at the first. */
+    atomic_store(&hostile.silent, false);
+    assert_true(blob_fetch(asker, &wanted, got, &error));
+    assert_int_equal(atomic_load(&hostile.asked), 1);
+    blob_drop(honest, &wanted.root);
+    assert_false(blob_fetch(asker, &wanted, got, &error));
+    assert_int_equal(error.code, EXIT_CODE_VERIFY);
+    assert_int_equal(atomic_load(&hostile.asked), 2);
 
     blob_close(asker);
     blob_close(honest);
     hostile_close(&hostile);
     free(got);
     free(data);
+}
+
+/* Peers that were silent once do not take the time from those behind them again. */
+static void test_silent_peers_are_asked_last(void **state)
+{
+    enum { SILENT = 3 };
+    uint8_t byte = 0;
+    struct error error;
+    struct hostile hostile[SILENT];
+    struct blob_exchange *honest = member_open(6);
+    struct blob_exchange *asker = member_open(7);
+    const struct net_key key = blob_own_key(asker);
+    struct check check = {.expected = bytes_of("x", 1)};
+    struct blob_wanted wanted = {
+        .root = {{9}}, .size = 1, .check = is_expected, .context = &check, .within_ms = 4000};
+    (void)state;
+    for (uint32_t i = 0; i < SILENT; i++) {
+        hostile_open(&hostile[i], (uint8_t)(20 + i), check.expected);
+        atomic_store(&hostile[i].silent, true);
+        (void)hostile_dial(asker, &hostile[i]);
+        connected_wait(asker, i + 1);
+    }
+    blob_admit(honest, &key, 1);
+    dial(asker, honest, false);
+    connected_wait(asker, SILENT + 1);
+    assert_true(blob_put(honest, &wanted.root, check.expected, &error));
+    for (int again = 0; again < 3; again++) {
+        assert_true(blob_fetch(asker, &wanted, &byte, &error));
+        for (uint32_t i = 0; i < SILENT; i++) {
+            assert_int_equal(atomic_load(&hostile[i].asked), 1);
+        }
+    }
+    blob_close(asker);
+    blob_close(honest);
+    for (uint32_t i = 0; i < SILENT; i++) {
+        hostile_close(&hostile[i]);
+    }
 }
 
 static void test_messages(void **state)
@@ -302,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_members_and_consumer),
         cmocka_unit_test(test_stranger_is_not_admitted),
         cmocka_unit_test(test_slow_member_holds_nobody),
+        cmocka_unit_test(test_silent_peers_are_asked_last),
         cmocka_unit_test(test_messages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

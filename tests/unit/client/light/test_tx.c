@@ -148,6 +148,54 @@ static void test_lies_do_not_send_twice(void **state)
     }
 }
 
+/* A node's refusal is its word: it forwards the bytes all the same.  The wish again, with the
+ * same number, is not executed beside the first, and what became of that one is unknown. */
+static void test_refused_and_executed(void **state)
+{
+    struct place place;
+    struct error error;
+    struct tx_told told;
+    (void)state;
+    place_open(&place, 6);
+    place.node->faults[0] = FAULT_REFUSES;
+    assert_false(tx_carry(&place.sender, TX_NOP, NULL, &told, &error));
+    assert_int_equal(error.code, EXIT_CODE_REJECTED);
+    assert_true(told.refused);
+    assert_non_null(strstr(error.detail, "word"));
+    const struct hash first = told.id;
+    place.node->faults[0] = FAULT_NONE;
+    place.sender.synced = false; /* what an unknown outcome of another one does */
+    assert_false(tx_carry(&place.sender, TX_NOP, NULL, &told, &error));
+    assert_int_equal(place.executed, 1);
+    assert_int_equal(error.code, EXIT_CODE_UNREACHABLE);
+    assert_int_equal(told.seq, 6);
+    assert_int_equal(told.code, CODE_OK);
+    assert_true(hash_equal(&told.id, &first)); /* the one to ask for */
+    /* That was told: the next is a new wish. */
+    assert_true(tx_carry(&place.sender, TX_NOP, NULL, &told, &error));
+    assert_int_equal(told.seq, 7);
+    place_close(&place);
+}
+
+/* Refused and not executed: the next takes the number, and nothing is left to ask. */
+static void test_refused_number_is_used_again(void **state)
+{
+    struct place place;
+    struct error error;
+    struct tx_told told;
+    (void)state;
+    place_open(&place, 6);
+    place.node->refuse = CODE_E_FUNDS;
+    assert_false(tx_carry(&place.sender, TX_NOP, NULL, &told, &error));
+    assert_true(place.sender.refused.any);
+    assert_true(tx_carry(&place.sender, TX_NOP, NULL, &told, &error));
+    assert_int_equal(told.seq, 6);
+    assert_false(told.refused);
+    assert_false(place.sender.refused.any);
+    assert_int_equal(place.executed, 1);
+    place_close(&place);
+}
+
 /* Somebody else used the number.  Only with the proof that this one is in no block is it
  * signed again, with the next. */
 static void test_used_number_is_proven_first(void **state)
@@ -331,6 +379,8 @@ int main(void)
         cmocka_unit_test(test_send_counts_on),
         cmocka_unit_test(test_refusals_have_codes),
         cmocka_unit_test(test_lies_do_not_send_twice),
+        cmocka_unit_test(test_refused_and_executed),
+        cmocka_unit_test(test_refused_number_is_used_again),
         cmocka_unit_test(test_used_number_is_proven_first),
         cmocka_unit_test(test_absence_is_proven),
         cmocka_unit_test(test_proven_failure),
