@@ -103,23 +103,29 @@ static bool has_branch_child(const struct driver *d, const struct unfinal *u)
     return at != NULL;
 }
 
+static bool mark_parents(struct driver *d)
+{
+    bool more = false;
+    for (struct unfinal *u = d->unfinals; u != NULL; u = u->next) {
+        if (!u->branch && !u->final && !u->bad && has_branch_child(d, u)) {
+            u->branch = true;
+            more = true;
+        }
+    }
+    return more;
+}
+
 /* A child may be built on what a certificate names, so all down to the final block must be
  * here.  The newest stand first: one pass marks a branch, seldom more. */
 static void mark_branches(struct driver *d)
 {
-    bool more = true;
     for (struct unfinal *u = d->unfinals; u != NULL; u = u->next) {
         u->branch = !u->final && !u->fetched && !u->bad &&
                     consensus_names(d->core, u->proposal.light.view, &u->hash);
     }
+    bool more = true;
     while (more) {
-        more = false;
-        for (struct unfinal *u = d->unfinals; u != NULL; u = u->next) {
-            if (!u->branch && !u->final && !u->bad && has_branch_child(d, u)) {
-                u->branch = true;
-                more = true;
-            }
-        }
+        more = mark_parents(d);
     }
 }
 
