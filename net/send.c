@@ -219,12 +219,13 @@ static void sending_end(struct link *link, enum net_reason reason)
     (void)pthread_mutex_unlock(&link->net->lock);
 }
 
-/* The next batch, or NULL and the end of sending. */
+/* The next batch, or NULL and the end of sending.  What is held waits for net_flush, also
+ * behind a write that was under way. */
 static struct outgoing *batch_next(struct link *link, size_t *size)
 {
     struct outgoing *batch = NULL;
     (void)pthread_mutex_lock(&link->net->lock);
-    if (link->out_count > 0 && link_lives_locked(link)) {
+    if (link->out_count > 0 && !link->held && link_lives_locked(link)) {
         batch = batch_take_locked(link, size);
         link->write_ms = net_now_ms();
         link->net->stats.writes_out++;
