@@ -30,7 +30,7 @@ struct lone {
 void lone_open(struct lone *lone, uint32_t n);
 void lone_close(struct lone *lone);
 
-/* Turns of the loop until the chain has this height. */
+/* Turns of the loop until the chain has at least this height and is idle. */
 void lone_run(struct lone *lone, uint64_t height);
 
 /* A signed NOP of the funded account, valid for so long; valid until the next call. */
