@@ -196,7 +196,7 @@ static bool execute(struct driver *d, const struct wire_block *block, const stru
         .time_ms = header->time_ms,
         .proposer = header->proposer,
         .beacon = tip->beacon,
-        .final_height = block->has_last_final ? block->last_final.light.height : 0,
+        .final_height = tip->carried_height,
         .txs = txs,
         .tx_count = count,
     };
@@ -265,7 +265,9 @@ static enum consensus_certify judge(struct driver *d, const struct wire_block *b
                  (unsigned long long)header->height, fault);
         return CONSENSUS_CERTIFY_BAD;
     }
-    *tip = (struct tip){.height = header->height, .time_ms = header->time_ms};
+    *tip = (struct tip){.height = header->height,
+                        .time_ms = header->time_ms,
+                        .carried_height = blocks_carried_height(block, parent)};
     crypto_digest(TAG_BLOCK_HEADER, block->header_bytes, &tip->block_id);
     blocks_beacon(&output, &tip->beacon);
     if (!execute(d, block, parent, tip, results)) {
@@ -448,7 +450,9 @@ bool blocks_replay(struct driver *d, const struct wire_block *block, bool commit
     const struct block_header *header = &block->header;
     struct store_buffer results = {0};
     struct hash output;
-    *tip = (struct tip){.height = header->height, .time_ms = header->time_ms};
+    *tip = (struct tip){.height = header->height,
+                        .time_ms = header->time_ms,
+                        .carried_height = blocks_carried_height(block, &d->committed)};
     crypto_digest(TAG_BLOCK_HEADER, block->header_bytes, &tip->block_id);
     crypto_vrf_output(&header->vrf_proof, &output);
     blocks_beacon(&output, &tip->beacon);

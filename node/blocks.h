@@ -32,6 +32,8 @@ struct state_view blocks_view(struct driver *d, const struct tip *tip);
 void blocks_hist_root(struct driver *d, const struct tip *parent, struct hash *out);
 void blocks_beacon(const struct hash *output, struct hash *beacon);
 struct bytes blocks_beacon_alpha(const struct driver *d, const struct tip *parent, uint8_t *buffer);
+/* The highest height that a last_final of block, a child of parent, or of an ancestor certifies. */
+uint64_t blocks_carried_height(const struct wire_block *block, const struct tip *parent);
 /* R7: the rule that needs the parent and is broken, or NULL.  A function of chain content
  * alone. */
 const char *blocks_header_fault(struct driver *d, const struct wire_block *block,

@@ -48,7 +48,8 @@ static struct bytes write_last_final(struct driver *d, const struct tip *parent,
     struct wire_writer writer;
     struct bytes bytes = {0};
     memset(digest, 0, sizeof(*digest));
-    if (!d->has_tip_finality || d->tip_finality.light.height > parent->height) {
+    if (!d->has_tip_finality || d->tip_finality.light.height > parent->height ||
+        d->tip_finality.light.height <= parent->carried_height) {
         return bytes;
     }
     wire_writer_init(&writer, buffer, WIRE_LAST_FINAL_SIZE_MAX);

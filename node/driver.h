@@ -48,6 +48,7 @@ struct tip {
     struct hash state_root;   /* after the block */
     struct hash results_root; /* of the block */
     struct hash beacon;
+    uint64_t carried_height; /* highest that a last_final up to this block's certifies; 0: none */
     bool unsealed; /* the block changed state: its root needs a header of its own (33.1) */
     struct store_overlay *overlay; /* NULL: the committed state */
 };

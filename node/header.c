@@ -56,6 +56,11 @@ struct bytes blocks_beacon_alpha(const struct driver *d, const struct tip *paren
     return alpha;
 }
 
+uint64_t blocks_carried_height(const struct wire_block *block, const struct tip *parent)
+{
+    return block->has_last_final ? block->last_final.light.height : parent->carried_height;
+}
+
 const char *blocks_header_fault(struct driver *d, const struct wire_block *block,
                                 const struct tip *parent)
 {
@@ -79,7 +84,8 @@ const char *blocks_header_fault(struct driver *d, const struct wire_block *block
         return "hist_root";
     }
     if (block->has_last_final &&
-        (!ancestor_id(d, parent, block->last_final.light.height, &digest) ||
+        (block->last_final.light.height <= parent->carried_height || /* K2: only what is new */
+         !ancestor_id(d, parent, block->last_final.light.height, &digest) ||
          !hash_equal(&digest, &block->last_final.light.block_id))) {
         return "last_final";
     }

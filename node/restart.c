@@ -127,25 +127,44 @@ static void genesis_tip(struct driver *d, const struct hash *root)
     crypto_digest(TAG_BEACON, bytes_of(d->chain_id.bytes, HASH_SIZE), &d->committed.beacon);
 }
 
+/* A block of chain.db; its parts point into *bytes, which the caller frees. */
+static bool read_block(struct driver *d, uint64_t height, struct store_buffer *bytes,
+                       struct wire_block *block, struct error *error)
+{
+    if (store_block(d->store, height, bytes, error) != STORE_FOUND) {
+        return error_set(error, EXIT_CODE_CORRUPT,
+                         "%.120s/chain.db: block %llu is missing; " BLOCKS_FETCH_AGAIN,
+                         d->config.data_dir, (unsigned long long)height);
+    }
+    return wire_decode_block(bytes_of(bytes->data, bytes->size), block) ||
+           error_set(error, EXIT_CODE_CORRUPT,
+                     "%.120s/chain.db: block %llu does not decode; " BLOCKS_FETCH_AGAIN,
+                     d->config.data_dir, (unsigned long long)height);
+}
+
+/* What the chain up to a height carries (K2): of the newest block that carries anything. */
+static bool find_carried(struct driver *d, uint64_t height, uint64_t *carried, struct error *error)
+{
+    static struct wire_block block; /* 8 KB; before any other thread */
+    bool ok = true;
+    *carried = 0;
+    for (uint64_t h = height; ok && h > 0 && *carried == 0; h--) {
+        struct store_buffer bytes = {0};
+        ok = read_block(d, h, &bytes, &block, error);
+        *carried = ok && block.has_last_final ? block.last_final.light.height : 0;
+        store_buffer_free(&bytes);
+    }
+    return ok;
+}
+
 /* Execute one block of chain.db on the committed state; it was judged before it was stored. */
 static bool replay_block(struct driver *d, uint64_t height, bool commit, struct error *error)
 {
     static struct wire_block block; /* 8 KB; before any other thread */
     struct store_buffer bytes = {0};
     struct tip tip;
-    if (store_block(d->store, height, &bytes, error) != STORE_FOUND) {
-        return error_set(error, EXIT_CODE_CORRUPT,
-                         "%.120s/chain.db: block %llu is missing; " BLOCKS_FETCH_AGAIN,
-                         d->config.data_dir, (unsigned long long)height);
-    }
-    bool ok = wire_decode_block(bytes_of(bytes.data, bytes.size), &block);
-    if (!ok) {
-        (void)error_set(error, EXIT_CODE_CORRUPT,
-                        "%.120s/chain.db: block %llu does not decode; " BLOCKS_FETCH_AGAIN,
-                        d->config.data_dir, (unsigned long long)height);
-    } else {
-        ok = blocks_replay(d, &block, commit, &tip, error);
-    }
+    const bool ok = read_block(d, height, &bytes, &block, error) &&
+                    blocks_replay(d, &block, commit, &tip, error);
     if (ok) {
         d->committed = tip;
         d->committed.overlay = NULL;
@@ -189,6 +208,9 @@ static bool open_store(struct driver *d, struct error *error)
     enum { RECENT_BLOCKS = 64 };
     const uint64_t look_from =
         status.applied_height > RECENT_BLOCKS ? status.applied_height - RECENT_BLOCKS : 0;
+    if (!find_carried(d, look_from, &d->committed.carried_height, error)) {
+        return false;
+    }
     for (uint64_t h = look_from + 1; h <= status.decided_height; h++) {
         if (!replay_block(d, h, h > status.applied_height, error)) {
             return false;

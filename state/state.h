@@ -77,7 +77,7 @@ struct state_block {
     uint64_t time_ms; /* of the header */
     uint32_t proposer;
     struct hash beacon;      /* beacon_h of this block's header */
-    uint64_t final_height;   /* height that the body's last_final certifies; 0: none */
+    uint64_t final_height;   /* highest that a last_final up to this block's certifies; 0: none */
     const struct bytes *txs; /* complete bytes of each transaction, in order */
     size_t tx_count;
 };

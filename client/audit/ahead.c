@@ -61,7 +61,8 @@ static void check_block(const struct evidence_trust *trust, struct ahead_block *
     }
     crypto_tree_root(&tree, &b->txs_root);
     check_vrf(trust, b);
-    b->evidence = b->check_evidence ? evidence_verify(trust, &b->block.last_final) : EVIDENCE_VALID;
+    b->evidence =
+        b->block.has_last_final ? evidence_verify(trust, &b->block.last_final) : EVIDENCE_VALID;
 }
 
 static void check_tx(struct ahead_tx *t)

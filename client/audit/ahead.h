@@ -33,8 +33,8 @@ struct ahead_block {
     struct hash block_id;
     struct hash alpha_beacon; /* of the parent */
     struct hash beacon;       /* of this block, if its proof verifies */
-    bool check_evidence;
-    struct ahead_tx *txs; /* block.txs.count */
+    uint64_t carried_height;  /* highest that a last_final up to this block's certifies */
+    struct ahead_tx *txs;     /* block.txs.count */
     uint32_t tx_room;
     uint32_t byte_room;
     /* Out, valid once ahead_front returned it. */

@@ -128,6 +128,16 @@ static bool check_named(const struct chain_walk *walk, const struct finality *fi
     return true;
 }
 
+/* K2: the certificate says more than those that the chain carries already. */
+static bool check_new(const struct chain_walk *walk, const struct finality *finality,
+                      const struct place *at, struct audit_fault *fault)
+{
+    return finality->light.height > walk->carried_height ||
+           fault_number(fault, at->height, at->field,
+                        (struct fault_numbers){"a height above", walk->carried_height,
+                                               finality->light.height});
+}
+
 static bool remember(struct chain_walk *walk, const struct ahead_block *b)
 {
     if (walk->height == walk->room) {
@@ -146,9 +156,7 @@ static bool remember(struct chain_walk *walk, const struct ahead_block *b)
     walk->view = header->view;
     walk->block_id = b->block_id;
     walk->beacon = b->beacon;
-    if (b->block.has_last_final) {
-        walk->last_cert_hash = header->last_cert_hash;
-    }
+    walk->carried_height = b->carried_height;
     crypto_tree_append(&walk->history, bytes_of(b->block_id.bytes, HASH_SIZE));
     return true;
 }
@@ -160,16 +168,16 @@ enum chain_taken chain_walk_take(struct chain_walk *walk, struct ahead_block *b,
     const struct wire_block *block = &b->block;
     const struct place place = {.height = walk->height + 1, .field = "last_final"};
     if (!check_position(walk, &block->header, fault) || !check_hashes(walk, block, fault) ||
-        (block->has_last_final && !check_named(walk, &block->last_final, &place, fault))) {
+        (block->has_last_final && (!check_named(walk, &block->last_final, &place, fault) ||
+                                   !check_new(walk, &block->last_final, &place, fault)))) {
         return CHAIN_REFUSED;
     }
     crypto_digest(TAG_BLOCK_HEADER, block->header_bytes, &b->block_id);
     b->alpha_beacon = walk->beacon;
     crypto_vrf_output(&block->header.vrf_proof, &output);
     beacon_of(output.bytes, &b->beacon);
-    /* The same certificate again was verified with the block that carried it first. */
-    b->check_evidence =
-        block->has_last_final && !hash_equal(&block->header.last_cert_hash, &walk->last_cert_hash);
+    b->carried_height =
+        block->has_last_final ? block->last_final.light.height : walk->carried_height;
     return remember(walk, b) ? CHAIN_TAKEN : CHAIN_NO_MEMORY;
 }
 

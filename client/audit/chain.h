@@ -18,7 +18,7 @@ struct chain_walk {
     uint64_t view;
     struct hash block_id;
     struct hash beacon;
-    struct hash last_cert_hash; /* of the newest certificate that a block carried */
+    uint64_t carried_height;    /* highest that a last_final certified; 0: none */
     struct crypto_tree history; /* over ids 1 .. height */
     struct chain_seen *seen;    /* [height - 1] */
     size_t room;
@@ -36,7 +36,7 @@ void chain_walk_free(struct chain_walk *walk);
 enum chain_taken { CHAIN_TAKEN, CHAIN_REFUSED, CHAIN_NO_MEMORY };
 
 /* Judge the decoded block as the next one and set what its checks ahead need (ids, beacons,
- * check_evidence).  REFUSED fills *fault. */
+ * carried_height).  REFUSED fills *fault. */
 MUST_USE enum chain_taken chain_walk_take(struct chain_walk *walk, struct ahead_block *b,
                                           struct audit_fault *fault);
 

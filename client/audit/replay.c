@@ -205,7 +205,7 @@ static bool execute(struct replay *r, const struct ahead_block *b)
         .time_ms = header->time_ms,
         .proposer = header->proposer,
         .beacon = b->beacon,
-        .final_height = b->block.has_last_final ? b->block.last_final.light.height : 0,
+        .final_height = b->carried_height,
         .txs = r->txs,
         .tx_count = b->block.txs.count,
     };

@@ -194,6 +194,20 @@ static void a_certificate_of_too_few_is_refused(void **state)
     }
 }
 
+/* K2: a body carries what the chain does not carry yet. */
+static void a_certificate_carried_twice_is_refused(void **state)
+{
+    (void)state;
+    for (uint64_t back = 0; back < 2; back++) { /* the same one, and an older one */
+        struct archive *a = archive_create(ACCOUNTS, BLOCKS);
+        spoil_blocks(a, ACCOUNTS, BAD - 2);
+        archive_block(a, &(struct archive_twist){.certify = BAD - 2});
+        archive_block(a, &(struct archive_twist){.certify = BAD - 2 - back});
+        spoil_blocks(a, ACCOUNTS, BLOCKS);
+        expect_bad_history(a, BAD, "last_final");
+    }
+}
+
 /* The validators signed a block of this height, but not the one in the chain. */
 static void a_certificate_for_another_block_is_refused(void **state)
 {
@@ -262,6 +276,7 @@ int main(void)
         cmocka_unit_test(what_is_right_passes),
         cmocka_unit_test(a_lying_quorum_is_named),
         cmocka_unit_test(a_certificate_of_too_few_is_refused),
+        cmocka_unit_test(a_certificate_carried_twice_is_refused),
         cmocka_unit_test(a_certificate_for_another_block_is_refused),
         cmocka_unit_test(an_altered_transaction_is_named),
         cmocka_unit_test(another_genesis_is_refused),

@@ -154,9 +154,19 @@ static void write_key(const char *dir, const char *name, enum crypto_keyfile_kin
     }
 }
 
-void lone_open(struct lone *lone, uint32_t n)
+static void start(struct driver *d)
 {
     struct error error = {.code = EXIT_CODE_OK};
+    d->timer_at_ms = UINT64_MAX;
+    d->work_due_ms = UINT64_MAX;
+    if (!restart_open(d, &error)) {
+        fail_msg("%s", error.detail);
+    }
+    driver_step(d, &(struct consensus_event){.kind = CONSENSUS_ON_START});
+}
+
+void lone_open(struct lone *lone, uint32_t n)
+{
     memset(lone, 0, sizeof(*lone));
     lone_wall_shift_ms = 0;
     log_set_level(LOG_FAULT);
@@ -174,12 +184,15 @@ void lone_open(struct lone *lone, uint32_t n)
     write_key(dir, "network.key", CRYPTO_KEYFILE_NETWORK, USE_NETWORK);
     write_key(dir, "vrf.key", CRYPTO_KEYFILE_VRF, USE_VRF);
     d->config.min_block_interval_ms = 5;
-    d->timer_at_ms = UINT64_MAX;
-    d->work_due_ms = UINT64_MAX;
-    if (!restart_open(d, &error)) {
-        fail_msg("%s", error.detail);
-    }
-    driver_step(d, &(struct consensus_event){.kind = CONSENSUS_ON_START});
+    start(d);
+}
+
+void lone_restart(struct lone *lone)
+{
+    const struct node_config config = lone->d->config;
+    restart_close(lone->d);
+    *lone->d = (struct driver){.config = config};
+    start(lone->d);
 }
 
 void lone_close(struct lone *lone)

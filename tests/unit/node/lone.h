@@ -29,6 +29,8 @@ struct lone {
 /* The same n gives the same chain: two lones of one n are validator 0 twice. */
 void lone_open(struct lone *lone, uint32_t n);
 void lone_close(struct lone *lone);
+/* The process ends and another begins on the same directory. */
+void lone_restart(struct lone *lone);
 
 /* Turns of the loop until the chain has at least this height and is idle. */
 void lone_run(struct lone *lone, uint64_t height);

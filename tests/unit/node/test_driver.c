@@ -22,6 +22,7 @@ static int close_one(void **state)
 {
     (void)state;
     lone_fail_block_id = false;
+    lone_no_evidence = false;
     lone_close(&lone);
     return 0;
 }
@@ -229,13 +230,9 @@ static void kept_ancestors(void **state)
     assert_ptr_equal(blocks_find(lone.d, &q->proposal.rest.parent_proposal), p);
 }
 
-/* A disk that fails while a header is judged says nothing about the block. */
-static void failing_disk(void **state)
+/* A block of our own on the committed one, proposed to nobody. */
+static struct unfinal *build_next(struct wire_block *out)
 {
-    static struct wire_block block;
-    (void)state;
-    assert_int_equal(lone_submit(&lone, lone_tx(&lone, 60000)), CODE_OK);
-    lone_run(&lone, 2);
     struct consensus_block parent = {.view = lone.d->committed_view,
                                      .proposal = lone.d->committed_proposal,
                                      .block_id = lone.d->committed.block_id,
@@ -245,7 +242,61 @@ static void failing_disk(void **state)
     blocks_build(lone.d, &action);
     struct unfinal *u = lone.d->unfinals;
     lone.d->queue_count = 0;
-    assert_true(wire_decode_block(bytes_of(u->block, u->block_size), &block));
+    assert_true(wire_decode_block(bytes_of(u->block, u->block_size), out));
+    return u;
+}
+
+/* K2: a block carries the newest finality that the chain does not carry yet, or none. */
+static void evidence_is_new(void **state)
+{
+    static struct wire_block block;
+    (void)state;
+    assert_int_equal(lone_submit(&lone, lone_tx(&lone, 60000)), CODE_OK);
+    lone_run(&lone, 2);
+    struct tip *tip = &lone.d->committed;
+    const uint64_t carried = tip->carried_height;
+    assert_int_equal(carried, tip->height - 1);
+    (void)build_next(&block);
+    assert_true(block.has_last_final);
+    assert_int_equal(block.last_final.light.height, tip->height);
+    assert_null(blocks_header_fault(lone.d, &block, tip));
+    tip->carried_height = tip->height; /* as if the parent carried it already */
+    assert_string_equal(blocks_header_fault(lone.d, &block, tip), "last_final");
+    (void)build_next(&block);
+    assert_false(block.has_last_final);
+    assert_null(blocks_header_fault(lone.d, &block, tip));
+    lone_restart(&lone);
+    assert_int_equal(lone.d->committed.carried_height, carried);
+}
+
+/* However long ago the newest carried finality is, a new process finds it. */
+static void evidence_of_long_ago(void **state)
+{
+    enum { BLOCKS = 150 }; /* above what a restart replays */
+    (void)state;
+    assert_int_equal(lone_submit(&lone, lone_tx(&lone, 60000)), CODE_OK);
+    lone_run(&lone, 2);
+    const uint64_t carried = lone.d->committed.carried_height;
+    assert_true(carried > 0);
+    lone_no_evidence = true;
+    while (lone.d->committed.height < BLOCKS) {
+        assert_int_equal(lone_submit(&lone, lone_tx(&lone, 60000)), CODE_OK);
+        lone_run(&lone, lone.d->committed.height + 1);
+    }
+    assert_int_equal(lone.d->committed.carried_height, carried);
+    lone_restart(&lone);
+    assert_int_equal(lone.d->committed.carried_height, carried);
+}
+
+/* A disk that fails while a header is judged says nothing about the block. */
+static void failing_disk(void **state)
+{
+    static struct wire_block block;
+    (void)state;
+    assert_int_equal(lone_submit(&lone, lone_tx(&lone, 60000)), CODE_OK);
+    lone_run(&lone, 2);
+    struct unfinal *u = build_next(&block);
+    lone.d->committed.carried_height = 0;
     block.has_last_final = true;
     block.last_final.light.height = 1;
     assert_int_equal(
@@ -334,6 +385,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(contradictions, open_four, close_one),
         cmocka_unit_test_setup_teardown(lost_blocks, open_alone, close_one),
         cmocka_unit_test_setup_teardown(kept_ancestors, open_four, close_one),
+        cmocka_unit_test_setup_teardown(evidence_is_new, open_alone, close_one),
+        cmocka_unit_test_setup_teardown(evidence_of_long_ago, open_alone, close_one),
         cmocka_unit_test_setup_teardown(failing_disk, open_alone, close_one),
         cmocka_unit_test_setup_teardown(many_requests, open_alone, close_one),
         cmocka_unit_test_setup_teardown(questions_cost, open_alone, close_one),
