@@ -1,4 +1,5 @@
 #include "consensus/core.h"
+#include "consensus/epoch.h"
 
 /* What is sent for the sake of others: answers to peers that are behind (K7), and the
  * re-broadcast at a standstill (31.1).  All of it goes to the network only, never back in. */
@@ -16,6 +17,11 @@ static bool is_due(uint64_t *last_ms, uint64_t now_ms, uint64_t pause_ms)
     }
     *last_ms = now_ms;
     return true;
+}
+
+bool answer_is_due(struct consensus *core, uint32_t to)
+{
+    return is_due(&peer_of(core, to)->answer_ms, core->now_ms, ANSWER_PAUSE_MS);
 }
 
 void answer_final(struct consensus *core, uint32_t to, struct consensus_actions *out)
@@ -70,8 +76,7 @@ void answer_left(struct consensus *core, uint64_t view, uint32_t to, struct cons
     if (view >= core->view || to == core->config.self || !core->started) {
         return;
     }
-    struct peer *peer = peer_of(core, to);
-    if (!is_due(&peer->answer_ms, core->now_ms, ANSWER_PAUSE_MS)) {
+    if (!answer_is_due(core, to)) {
         return;
     }
     if (view <= core->fin.view) {
@@ -97,16 +102,16 @@ void answer_hint(struct consensus *core, uint32_t from, struct consensus_actions
 enum consensus_verdict on_status(struct consensus *core, const struct consensus_event *event,
                                  struct consensus_actions *out)
 {
-    if (event->status.epoch != core->config.epoch) {
-        return CONSENSUS_STRANGER;
+    const enum consensus_verdict verdict = epoch_check(core, event->status.epoch);
+    if (verdict != CONSENSUS_ACCEPTED) {
+        return verdict;
     }
     if (event->status.view > core->view || event->status.final_view > core->fin.view) {
         answer_hint(core, event->from, out);
     }
     const bool behind =
         event->status.final_view < core->fin.view || event->status.view < core->view;
-    struct peer *peer = peer_of(core, event->from);
-    if (!behind || !is_due(&peer->answer_ms, core->now_ms, ANSWER_PAUSE_MS)) {
+    if (!behind || !answer_is_due(core, event->from)) {
         return CONSENSUS_ACCEPTED;
     }
     if (event->status.final_view < core->fin.view) {
@@ -123,8 +128,9 @@ enum consensus_verdict on_get_certificates(struct consensus *core,
                                            const struct consensus_event *event,
                                            struct consensus_actions *out)
 {
-    if (event->range.epoch != core->config.epoch) {
-        return CONSENSUS_STRANGER;
+    const enum consensus_verdict verdict = epoch_check(core, event->range.epoch);
+    if (verdict != CONSENSUS_ACCEPTED) {
+        return verdict;
     }
     struct peer *peer = peer_of(core, event->from);
     if (event->range.view == 0 || event->range.count == 0) {

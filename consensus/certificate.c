@@ -1,17 +1,18 @@
 #include "consensus/core.h"
+#include "consensus/epoch.h"
 
 /* Certificates: formed from votes here, or received whole (R6, R10, R11, R12). */
 
-static bool is_certificate_malformed(const struct consensus *core,
-                                     const struct certificate *certificate)
+static bool is_form_impossible(const struct certificate *certificate)
 {
-    if (certificate->view == 0 || certificate->view >= VIEW_MAX ||
-        certificate->kind == VOTE_PROPOSE || (unsigned)certificate->kind >= KIND_COUNT) {
-        return true;
-    }
-    if ((certificate->kind == VOTE_NULLIFY) != hash_is_zero(&certificate->proposal)) {
-        return true;
-    }
+    return certificate->view == 0 || certificate->view >= VIEW_MAX ||
+           certificate->kind == VOTE_PROPOSE || (unsigned)certificate->kind >= KIND_COUNT ||
+           (certificate->kind == VOTE_NULLIFY) != hash_is_zero(&certificate->proposal);
+}
+
+/* Of this epoch's set. */
+static bool is_quorum_wrong(const struct consensus *core, const struct certificate *certificate)
+{
     for (uint32_t i = core->config.validator_count; i < VALIDATOR_COUNT_MAX; i++) {
         if (validator_bitmap_get(&certificate->signers, i)) {
             return true;
@@ -31,11 +32,15 @@ static bool is_gap_filler(const struct consensus *core, const struct certificate
 enum consensus_verdict certificate_check(const struct consensus *core,
                                          const struct certificate *certificate)
 {
-    if (is_certificate_malformed(core, certificate)) {
+    if (is_form_impossible(certificate)) {
         return CONSENSUS_MALFORMED;
     }
-    if (certificate->epoch != core->config.epoch) {
-        return CONSENSUS_STRANGER;
+    const enum consensus_verdict verdict = epoch_check(core, certificate->epoch);
+    if (verdict != CONSENSUS_ACCEPTED) {
+        return verdict;
+    }
+    if (is_quorum_wrong(core, certificate)) {
+        return CONSENSUS_MALFORMED;
     }
     const uint64_t view = certificate->view;
     if (is_gap_filler(core, certificate)) {

@@ -1,6 +1,7 @@
 #include "consensus/consensus.h"
 
 #include "consensus/core.h"
+#include "consensus/epoch.h"
 
 /* Dispatch: an event changes what is known, then the rules run until none applies. */
 
@@ -104,6 +105,9 @@ static void run(struct consensus *core, struct consensus_actions *out)
         changed = view_advance(core, out);
         timers_arm(core);
         changed = final_deliver(core, out, &want_final) || changed;
+        if (epoch_end(core, out)) {
+            return;
+        }
         changed = rule_certify(core, out) || changed;
         changed = rule_finalize(core, out) || changed;
         changed = rule_propose(core, out) || changed;
@@ -210,7 +214,11 @@ enum consensus_verdict consensus_step(struct consensus *core, const struct conse
         emit_block(actions, CONSENSUS_DO_DIVERGED, &core->delivered);
         return CONSENSUS_STALE;
     }
+    if (core->is_over) {
+        return CONSENSUS_STALE;
+    }
     const enum consensus_verdict verdict = dispatch(core, event, actions);
+    epoch_answer(core, event, verdict, actions);
     if (!core->diverged) {
         run(core, actions);
     }
@@ -298,6 +306,7 @@ void consensus_status(const struct consensus *core, struct consensus_status *out
     out->view = core->view;
     out->leader = view_leader(core, core->view);
     out->awake = core->awake;
+    out->is_over = core->is_over;
     out->last_final = core->fin;
     out->last_delivered = core->delivered;
     out->entry_kind = core->entry_view == 0 ? VOTE_PROPOSE : core->entry_kind;

@@ -29,8 +29,23 @@
 
 struct consensus; /* consensus/core.h */
 
+/* Epochs (E1-E6, docs/protocol-consensus.md 37).  A core is about one epoch: one set of
+ * validators, views from 1, an anchor at view 0 that is the last block of the epoch before.
+ *
+ *   a block whose next_set_hash is not config.set_hash is the boundary: certify judges when
+ *   one is due; on top of it later views propose it again (build.repropose) and nothing else;
+ *   its F, from whatever view, ends the epoch: DO_FINAL, then DO_END_EPOCH, then no more.
+ *
+ * The caller then makes a core of the next epoch: anchor {view 0, the boundary's block_id and
+ * height}, self = our place in that set or CONSENSUS_OBSERVER.  It passes ON_START, ON_WORK,
+ * ON_PEER_UP for each connected peer, and what it has kept of CONSENSUS_NEXT_EPOCH; answers to
+ * requests of the core before are dropped.  The same when chain.db ends with a boundary at
+ * start or after DO_CATCH_UP: no ON_ADVANCED crosses the end of an epoch.  What is restored is
+ * of the core's own epoch only. */
+
 struct consensus_config {
     uint64_t epoch;
+    struct hash set_hash;           /* of this epoch's validators */
     uint32_t validator_count;       /* 1 .. VALIDATOR_COUNT_MAX */
     uint32_t self;                  /* our index, or CONSENSUS_OBSERVER */
     uint32_t leader_offset;         /* leader(v) = (v - 1 + offset) mod n */
@@ -76,6 +91,7 @@ struct consensus_status {
     uint64_t epoch, view;
     uint32_t leader;
     bool awake;                            /* false: idle, no timers */
+    bool is_over;                          /* DO_END_EPOCH was said */
     struct consensus_block last_final;     /* highest F */
     struct consensus_block last_delivered; /* newest of DO_FINAL or ADVANCED */
     enum vote_kind entry_kind; /* certificate that let us enter view; PROPOSE: none (view 1) */

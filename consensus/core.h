@@ -101,6 +101,7 @@ struct consensus {
     bool started;
     bool awake;
     bool diverged;
+    bool is_over; /* E4: delivered is the boundary */
     bool has_last_f;
     bool work_now;
     uint64_t work_due_ms;
@@ -231,6 +232,7 @@ void repair_run(struct consensus *core, const struct want *want_final,
 uint64_t repair_next_ms(const struct consensus *core);
 
 /* answer.c: what is sent for the sake of others */
+bool answer_is_due(struct consensus *core, uint32_t to);
 void answer_final(struct consensus *core, uint32_t to, struct consensus_actions *out);
 void answer_left(struct consensus *core, uint64_t view, uint32_t to, struct consensus_actions *out);
 void answer_hint(struct consensus *core, uint32_t from, struct consensus_actions *out);

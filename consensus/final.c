@@ -59,6 +59,15 @@ static void final_diverged(struct consensus *core, const struct consensus_block 
     emit_block(out, CONSENSUS_DO_DIVERGED, block);
 }
 
+/* A boundary block that was proposed again is final once, by the newest proposal (E3). */
+static void final_push(struct consensus_actions *out, uint32_t *count,
+                       const struct consensus_block *block)
+{
+    if (*count == 0 || !hash_equal(&out->finals[*count - 1].block_id, &block->block_id)) {
+        out->finals[(*count)++] = *block;
+    }
+}
+
 /* Walk from fin back to delivered; *count proposals, newest first.  False: *want is missing,
  * or the chains part. */
 static bool final_walk(struct consensus *core, struct consensus_actions *out, uint32_t *count,
@@ -84,7 +93,7 @@ static bool final_walk(struct consensus *core, struct consensus_actions *out, ui
                      is_near ? view : core->fin.view, is_near ? &proposal : &core->fin.proposal);
             return false;
         }
-        out->finals[(*count)++] = record->block;
+        final_push(out, count, &record->block);
         view = record->block.parent_view;
         proposal = record->block.parent;
     }
@@ -137,6 +146,7 @@ enum consensus_verdict on_advanced(struct consensus *core, const struct consensu
         return CONSENSUS_STALE;
     }
     if (anchor->certificate == NULL || anchor->certificate->kind != VOTE_FINALIZE ||
+        anchor->certificate->epoch != core->config.epoch ||
         anchor->certificate->view != anchor->view) {
         return CONSENSUS_MALFORMED;
     }

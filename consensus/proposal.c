@@ -1,4 +1,5 @@
 #include "consensus/core.h"
+#include "consensus/epoch.h"
 
 /* Proposals: received (R4), asked for (R13), and our own (R3). */
 
@@ -19,8 +20,11 @@ enum consensus_verdict proposal_check(const struct consensus *core,
     if (is_proposal_malformed(proposal, hash)) {
         return CONSENSUS_MALFORMED;
     }
-    if (proposal->light.epoch != core->config.epoch ||
-        proposal->rest.leader != view_leader(core, view)) {
+    const enum consensus_verdict verdict = epoch_check(core, proposal->light.epoch);
+    if (verdict != CONSENSUS_ACCEPTED) {
+        return verdict;
+    }
+    if (proposal->rest.leader != view_leader(core, view)) {
         return CONSENSUS_STRANGER;
     }
     if (view <= core->delivered.view || view <= core->horizon) {
@@ -44,12 +48,14 @@ enum consensus_verdict proposal_check(const struct consensus *core,
                                                              : CONSENSUS_EQUIVOCATED;
 }
 
-static struct candidate candidate_of(const struct consensus_event *event)
+static struct candidate candidate_of(const struct consensus *core,
+                                     const struct consensus_event *event)
 {
     const struct proposal *proposal = event->proposal.proposal;
     return (struct candidate){
         .present = true,
-        .bad = event->proposal.bad || proposal->rest.da_mode != DA_FULL,
+        .bad = event->proposal.bad || proposal->rest.da_mode != DA_FULL ||
+               epoch_is_flag_wrong(core, proposal),
         .empty = event->proposal.empty,
         .due_work = event->proposal.due_work,
         .earliest_ok_ms = event->proposal.earliest_ok_ms,
@@ -59,7 +65,9 @@ static struct candidate candidate_of(const struct consensus_event *event)
                   .block_id = proposal->light.block_id,
                   .height = proposal->light.height,
                   .parent_view = proposal->rest.parent_view,
-                  .parent = proposal->rest.parent_proposal},
+                  .parent = proposal->rest.parent_proposal,
+                  .boundary = epoch_is_boundary(core, proposal),
+                  .reproposed = (proposal->rest.flags & PROPOSAL_REPROPOSED) != 0},
     };
 }
 
@@ -76,7 +84,7 @@ enum consensus_verdict on_proposal(struct consensus *core, const struct consensu
     if (verdict != CONSENSUS_ACCEPTED) {
         return verdict;
     }
-    const struct candidate candidate = candidate_of(event);
+    const struct candidate candidate = candidate_of(core, event);
     struct slot *slot = slot_find(core, candidate.block.view);
     if (slot != NULL && !slot->candidate.present) {
         slot->candidate = candidate;
@@ -121,22 +129,23 @@ bool rule_propose(struct consensus *core, struct consensus_actions *out)
         return !slot->promises[VOTE_PROPOSE].is_signed && propose_again(slot, &parent);
     }
     slot->build_asked = true;
-    emit(out,
-         &(struct consensus_action){
-             .kind = CONSENSUS_DO_BUILD,
-             .to = CONSENSUS_ALL,
-             .build = {.view = core->view,
-                       .parent = parent,
-                       .carrier_only = unfinal_count(core, parent.view) >= UNFINAL_BLOCK_MAX}});
+    const bool full = unfinal_count(core, parent.view) >= UNFINAL_BLOCK_MAX;
+    emit(out, &(struct consensus_action){.kind = CONSENSUS_DO_BUILD,
+                                         .to = CONSENSUS_ALL,
+                                         .build = {.view = core->view,
+                                                   .parent = parent,
+                                                   .carrier_only = full && !parent.boundary,
+                                                   .repropose = parent.boundary}});
     return true;
 }
 
 enum consensus_verdict on_built(struct consensus *core, const struct consensus_event *event,
                                 struct consensus_actions *out)
 {
-    const struct candidate candidate = candidate_of(event);
+    const struct candidate candidate = candidate_of(core, event);
     struct slot *slot = slot_find(core, candidate.block.view);
     if (slot == NULL || slot->view != core->view || !slot->build_asked ||
+        event->proposal.proposal->light.epoch != core->config.epoch ||
         slot->promises[VOTE_NULLIFY].made || slot->promises[VOTE_PROPOSE].made ||
         slot->candidate.present) {
         return CONSENSUS_STALE;

@@ -114,6 +114,9 @@ static void want_ask(const struct consensus *core, const struct repair *repair,
     const struct want *want = &repair->want;
     const uint32_t to = repair_peer(core, repair);
     struct consensus_action action = {.to = to};
+    /* Those who have left the epoch know its last block by another proposal than the F here
+     * names, perhaps: they can serve the chain only (E3, E5). */
+    const bool by_chain = repair == &core->repairs[REPAIR_FINAL] && repair->attempts % 4 == 3;
     switch (want->kind) {
     case WANT_NOTHING:
         return;
@@ -126,7 +129,8 @@ static void want_ask(const struct consensus *core, const struct repair *repair,
     }
     case WANT_BLOCK:
     case WANT_CATCH_UP:
-        action.kind = want->kind == WANT_BLOCK ? CONSENSUS_DO_GET_BLOCK : CONSENSUS_DO_CATCH_UP;
+        action.kind =
+            want->kind == WANT_BLOCK && !by_chain ? CONSENSUS_DO_GET_BLOCK : CONSENSUS_DO_CATCH_UP;
         action.block.view = want->view;
         action.block.proposal = want->proposal;
         break;

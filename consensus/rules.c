@@ -1,4 +1,5 @@
 #include "consensus/core.h"
+#include "consensus/epoch.h"
 
 /* The voting rules R5, R7, R8, R9 and the answers of the signer and of certify.
  *
@@ -143,6 +144,9 @@ static bool has_ancestry(const struct consensus *core, const struct consensus_bl
 
 static bool is_child_wrong(const struct candidate *candidate, const struct consensus_block *parent)
 {
+    if (parent->boundary || candidate->block.reproposed) {
+        return !epoch_is_again(&candidate->block, parent);
+    }
     return candidate->block.height != parent->height + 1 ||
            !hash_equal(&candidate->parent_id, &parent->block_id);
 }
@@ -193,7 +197,7 @@ bool rule_notarize(struct consensus *core, struct consensus_actions *out)
         slot->give_up = true;
         return true;
     }
-    if ((!candidate->empty &&
+    if ((!candidate->empty && !candidate->block.reproposed &&
          unfinal_count(core, candidate->block.parent_view) >= UNFINAL_BLOCK_MAX) ||
         is_pointless(core, slot, out)) {
         return false;

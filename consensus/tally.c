@@ -1,4 +1,5 @@
 #include "consensus/core.h"
+#include "consensus/epoch.h"
 
 /* Votes of a view, one per validator and kind.  A certificate is kept as the votes it
  * consists of; it wins over an equivocator's other vote. */
@@ -72,8 +73,11 @@ enum consensus_verdict vote_check(const struct consensus *core, const struct vot
     if (is_vote_malformed(vote)) {
         return CONSENSUS_MALFORMED;
     }
-    if (vote->epoch != core->config.epoch || vote->validator >= core->config.validator_count ||
-        vote->validator == core->config.self) {
+    const enum consensus_verdict verdict = epoch_check(core, vote->epoch);
+    if (verdict != CONSENSUS_ACCEPTED) {
+        return verdict;
+    }
+    if (vote->validator >= core->config.validator_count || vote->validator == core->config.self) {
         return CONSENSUS_STRANGER;
     }
     if (vote->view <= core->fin.view) {

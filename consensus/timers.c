@@ -116,12 +116,17 @@ bool is_leader_silent(const struct consensus *core)
 }
 
 /* The leader's pace: at least min_block_interval after the proposal before.  A mere
- * carrier first gives the F of its parent time to form, or an idle chain would never rest. */
+ * carrier first gives the F of its parent time to form, or an idle chain would never rest; so
+ * does a boundary block proposed again, which carries nothing new. */
 uint64_t build_at_ms(const struct consensus *core)
 {
     const uint64_t pace = core->proposal_ms + core->config.min_block_interval_ms;
     const uint64_t grace = core->entered_ms + delta_ms(core) / 2;
-    return has_news(core) || pace > grace ? pace : grace;
+    struct consensus_block parent;
+    uint64_t missing;
+    const bool is_urgent =
+        has_news(core) && !(floor_find(core, &parent, &missing) && parent.boundary);
+    return is_urgent || pace > grace ? pace : grace;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)

@@ -289,6 +289,20 @@ static bool is_persist(enum consensus_action_kind kind)
            kind == CONSENSUS_DO_PERSIST_CERTIFIED || kind == CONSENSUS_DO_PERSIST_VOTE;
 }
 
+static void stop(struct driver *d, const struct consensus_action *action)
+{
+    const unsigned long long height = action->block.height;
+    if (action->kind == CONSENSUS_DO_END_EPOCH) { /* inbound.c refuses such a block */
+        (void)error_set(&d->error, EXIT_CODE_DIVERGED,
+                        "height %llu ends the epoch: this release knows one epoch only", height);
+        return;
+    }
+    (void)error_set(&d->error, EXIT_CODE_DIVERGED,
+                    "%.120s: height %llu: a quorum made final what this node found bad; keep a "
+                    "copy for analysis, then " BLOCKS_FETCH_AGAIN,
+                    d->config.data_dir, height);
+}
+
 static void carry_out_one(struct driver *d, const struct consensus_action *action)
 {
     switch (action->kind) {
@@ -341,11 +355,11 @@ static void carry_out_one(struct driver *d, const struct consensus_action *actio
         catchup_begin(d);
         return;
     case CONSENSUS_DO_DIVERGED:
-        (void)error_set(&d->error, EXIT_CODE_DIVERGED,
-                        "%.120s: height %llu: a quorum made final what this node found bad; keep a "
-                        "copy for analysis, then " BLOCKS_FETCH_AGAIN,
-                        d->config.data_dir, (unsigned long long)action->block.height);
+    case CONSENSUS_DO_END_EPOCH:
+        stop(d, action);
         return;
+    case CONSENSUS_DO_SERVE_EPOCH:
+        return; /* there is none before the first */
     case CONSENSUS_DO_ENTER_VIEW:
         blocks_forget(d);
         log_line(LOG_DEBUG, "consensus", "view %llu", (unsigned long long)action->entered_view);

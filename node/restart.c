@@ -296,6 +296,7 @@ static bool open_core(struct driver *d, struct error *error)
     static struct certificate certificate; /* before any other thread */
     const struct params *params = genesis_params(d->genesis);
     struct consensus_config config = {
+        .set_hash = d->set_hash,
         .validator_count = d->set.count,
         .self = d->self,
         .leader_offset = genesis_leader_offset(d->genesis),

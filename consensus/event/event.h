@@ -106,6 +106,8 @@ enum consensus_action_kind {
     CONSENSUS_DO_FINAL,               /* actions.finals: commit these, in this order */
     CONSENSUS_DO_CATCH_UP,            /* block: it is final, the way there is unknown here */
     CONSENSUS_DO_DIVERGED,            /* block: final, though certify said BAD: stop the node */
+    CONSENSUS_DO_END_EPOCH,           /* block: final and the boundary (E4); this core is done */
+    CONSENSUS_DO_SERVE_EPOCH,         /* epoch: send .to the F on its last block (E5) */
     CONSENSUS_DO_ENTER_VIEW,          /* entered_view: for logs and metrics */
     CONSENSUS_DO_SET_TIMER,           /* timer_at_ms */
 };
@@ -117,6 +119,8 @@ struct consensus_block {
     uint64_t height;
     uint64_t parent_view;
     struct hash parent; /* proposal hash; zero for view 0 */
+    bool boundary;      /* E1: names another set than the epoch's; the epoch ends with it */
+    bool reproposed;    /* E3: the block of the parent proposal, which is the boundary, again */
 };
 
 struct consensus_action {
@@ -137,7 +141,9 @@ struct consensus_action {
             uint64_t view;
             struct consensus_block parent; /* view 0: the anchor the epoch starts from */
             bool carrier_only;             /* K5: only an empty block is valid now */
+            bool repropose;                /* E3: the parent's block again, PROPOSAL_REPROPOSED */
         } build;
+        uint64_t epoch;
         uint64_t entered_view;
         uint64_t timer_at_ms; /* UINT64_MAX: no timer */
     };
@@ -160,9 +166,11 @@ enum consensus_verdict {
     CONSENSUS_STALE,       /* of a view that is final, or an answer nobody waits for */
     CONSENSUS_EARLY,       /* of a view too far ahead; noted as a hint */
     CONSENSUS_DUPLICATE,   /* already held */
-    CONSENSUS_STRANGER,    /* not a validator, not this view's leader, another epoch */
+    CONSENSUS_STRANGER,    /* not a validator, not this view's leader */
     CONSENSUS_EQUIVOCATED, /* contradicts an earlier vote or proposal: this is evidence */
     CONSENSUS_MALFORMED,   /* impossible fields */
+    CONSENSUS_PAST_EPOCH,  /* of an epoch that is over; the sender is told (E5) */
+    CONSENSUS_NEXT_EPOCH,  /* of one that is not open here: the caller may keep it for then */
 };
 
 #endif /* CONSENSUS_EVENT_EVENT_H */

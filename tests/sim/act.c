@@ -313,6 +313,11 @@ static void act_one(struct sim_world *world, struct sim_node *node,
         check_fail(world->check, "correctness", "node %u says diverged at view %llu", node->index,
                    (unsigned long long)action->block.view);
         return;
+    case CONSENSUS_DO_END_EPOCH:
+        check_fail(world->check, "correctness", "node %u: the epoch has ended", node->index);
+        return;
+    case CONSENSUS_DO_SERVE_EPOCH:
+        return;
     case CONSENSUS_DO_ENTER_VIEW:
         world_trace(world, node->index, "view %llu", (unsigned long long)action->entered_view);
         return;
@@ -343,6 +348,8 @@ static void trace_action(const struct sim_world *world, const struct sim_node *n
                                         "final",
                                         "catch up",
                                         "diverged",
+                                        "end epoch",
+                                        "serve epoch",
                                         "enter view",
                                         "set timer"};
     if (action->kind == CONSENSUS_DO_SIGN || action->kind == CONSENSUS_DO_SEND_VOTE) {

@@ -87,6 +87,12 @@ static void make_proposal(struct input *input, uint64_t current, struct consensu
     if (parent > 0) {
         proposal.rest.parent_proposal = hash_of(parent, byte >> 5 & 1);
     }
+    if (view % 5 == 0 && (byte & 1) != 0) { /* a boundary, perhaps again */
+        proposal.light.next_set_hash = hash_of(0, 1);
+        proposal.light.block_id = hash_of(0, 2);
+        proposal.light.height = 1 + (view - back) % 40;
+        proposal.rest.flags = byte >> 2 & PROPOSAL_REPROPOSED;
+    }
     event->proposal.proposal = &proposal;
     event->proposal.hash = hash_of(view, byte & 1);
     event->proposal.empty = (byte & 2) != 0;

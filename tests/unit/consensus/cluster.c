@@ -154,6 +154,14 @@ struct hash cluster_propose(struct cluster *cluster, uint64_t view,
     hash_mix(&hash, load_le64(parent->proposal.bytes));
     out->light.block_id = hash;
     hash_mix(&out->light.block_id, 77);
+    if (parent->boundary) { /* E3 */
+        out->light.height = parent->height;
+        out->light.block_id = parent->block_id;
+        out->rest.flags = PROPOSAL_REPROPOSED;
+    }
+    if (out->light.height == cluster->boundary_height) {
+        memset(&out->light.next_set_hash, 7, sizeof(out->light.next_set_hash));
+    }
     if (block_find(cluster, &hash) == UINT32_MAX) {
         ASSERT(cluster->block_count < CLUSTER_BLOCKS_MAX);
         cluster->hashes[cluster->block_count] = hash;
@@ -292,6 +300,7 @@ static void do_actions(struct cluster *cluster, uint32_t i)
             node->timer_ms = action->timer_at_ms;
         }
         node->catch_ups += action->kind == CONSENSUS_DO_CATCH_UP ? 1 : 0;
+        node->epochs_ended += action->kind == CONSENSUS_DO_END_EPOCH ? 1 : 0;
         node->diverged += action->kind == CONSENSUS_DO_DIVERGED ? 1 : 0;
     }
 }

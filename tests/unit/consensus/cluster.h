@@ -18,6 +18,7 @@ struct cluster_node {
     uint32_t signed_count[4];       /* [enum vote_kind] */
     uint32_t catch_ups;
     uint32_t diverged;
+    uint32_t epochs_ended;
     uint32_t final_count;
     struct consensus_block finals[CLUSTER_FINALS_MAX];
 };
@@ -37,7 +38,8 @@ typedef bool cluster_filter(const struct cluster *cluster, const struct cluster_
 struct cluster {
     uint32_t n;
     uint64_t now_ms;
-    bool build_empty; /* what DO_BUILD makes */
+    bool build_empty;         /* what DO_BUILD makes */
+    uint64_t boundary_height; /* blocks of this height name another set; 0: none do */
     cluster_filter *filter;
     struct cluster_node nodes[CLUSTER_NODES_MAX];
     struct cluster_message *first;

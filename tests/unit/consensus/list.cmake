@@ -5,3 +5,5 @@ unit_test(test_consensus_rules ${CMAKE_CURRENT_LIST_DIR}/test_rules.c ${consensu
   NEEDS consensus)
 unit_test(test_consensus_pitfalls ${CMAKE_CURRENT_LIST_DIR}/test_pitfalls.c ${consensus_cluster}
   NEEDS consensus)
+unit_test(test_consensus_epochs ${CMAKE_CURRENT_LIST_DIR}/test_epochs.c ${consensus_cluster}
+  NEEDS consensus)

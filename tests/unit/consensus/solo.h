@@ -55,12 +55,15 @@ static inline struct solo_block solo_block(struct cluster *cluster, uint64_t vie
     const struct consensus_block genesis = {0};
     const struct consensus_block *on = parent == NULL ? &genesis : parent;
     const struct hash hash = cluster_propose(cluster, view, on, salt, &out.proposal);
-    out.brief = (struct consensus_block){.view = view,
-                                         .proposal = hash,
-                                         .block_id = out.proposal.light.block_id,
-                                         .height = out.proposal.light.height,
-                                         .parent_view = on->view,
-                                         .parent = on->proposal};
+    out.brief =
+        (struct consensus_block){.view = view,
+                                 .proposal = hash,
+                                 .block_id = out.proposal.light.block_id,
+                                 .height = out.proposal.light.height,
+                                 .parent_view = on->view,
+                                 .parent = on->proposal,
+                                 .boundary = !hash_is_zero(&out.proposal.light.next_set_hash),
+                                 .reproposed = out.proposal.rest.flags != 0};
     return out;
 }
 

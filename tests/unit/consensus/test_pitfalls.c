@@ -1,7 +1,7 @@
 #include "tests/unit/consensus/solo.h"
 
 /* One test for each of the pitfalls P1-P24 of docs/protocol-consensus.md that a core can fall
- * into (P19, P20: epochs; P21, the journal's: tests/unit/journal; P24: the driver's). */
+ * into (P19, P20: test_epochs; P21, the journal's: tests/unit/journal; P24: the driver's). */
 
 enum { SELF = 3 };
 

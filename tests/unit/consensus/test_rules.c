@@ -78,7 +78,7 @@ static void refuses(void **state)
     assert_int_equal(solo_propose(cluster, SELF, &block), CONSENSUS_STRANGER);
     block = solo_block(cluster, 1, NULL, 0);
     block.proposal.light.epoch = 2;
-    assert_int_equal(solo_propose(cluster, SELF, &block), CONSENSUS_STRANGER);
+    assert_int_equal(solo_propose(cluster, SELF, &block), CONSENSUS_NEXT_EPOCH);
     block = solo_block(cluster, 1, NULL, 0);
     block.proposal.rest.parent_view = 1;
     assert_int_equal(solo_propose(cluster, SELF, &block), CONSENSUS_MALFORMED);
