@@ -36,6 +36,9 @@
     COMMAND(cli_genesis_show)                                                                      \
     COMMAND(cli_node_run)                                                                          \
     COMMAND(cli_node_status)                                                                       \
+    COMMAND(cli_db_check)                                                                          \
+    COMMAND(cli_db_stats)                                                                          \
+    COMMAND(cli_db_diff)                                                                           \
     COMMAND(cli_version)
 
 #define DECLARE(name) extern const struct cli_command name;

@@ -84,6 +84,10 @@ MUST_USE bool ledger_open(struct store *store, const struct store_options *optio
                           struct error *error);
 void ledger_close(struct store *store);
 
+/* How state.db is opened, and where it stands; nothing there: not initialised. */
+struct rocks_config ledger_config(const struct store_options *options);
+MUST_USE bool ledger_load_applied(struct store *store, uint64_t *count, struct error *error);
+
 /* A committed leaf record. */
 MUST_USE enum store_answer ledger_get(const struct store *store, const struct hash *path,
                                       struct store_buffer *out, struct error *error);

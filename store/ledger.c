@@ -39,8 +39,7 @@ enum store_answer ledger_undo_get(const struct store *store, uint64_t height, st
     return answer;
 }
 
-/* Where state.db stands; nothing there: not initialised. */
-static bool applied_load(struct store *store, uint64_t *count, struct error *error)
+bool ledger_load_applied(struct store *store, uint64_t *count, struct error *error)
 {
     struct store_buffer found = {0};
     const enum store_answer answer =
@@ -98,7 +97,7 @@ static bool window_load(struct store *store, struct error *error)
 static bool ledger_load(struct store *store, struct error *error)
 {
     uint64_t count = 0;
-    if (!applied_load(store, &count, error)) {
+    if (!ledger_load_applied(store, &count, error)) {
         return false;
     }
     store->tier = tier_create(tier_depth_for(count));
@@ -116,10 +115,10 @@ static bool ledger_load(struct store *store, struct error *error)
     return true;
 }
 
-bool ledger_open(struct store *store, const struct store_options *options, struct error *error)
+struct rocks_config ledger_config(const struct store_options *options)
 {
     static const char *const families[LEDGER_FAMILY_COUNT] = {"default", "leaf", "kidx", "undo"};
-    const struct rocks_config config = {
+    return (struct rocks_config){
         .dir = options->dir,
         .name = "state.db",
         .repair = "move it away and start again: it is rebuilt from chain.db",
@@ -129,7 +128,13 @@ bool ledger_open(struct store *store, const struct store_options *options, struc
         .reserve = options->reserve_bytes,
         /* What a power cut takes from the unsynced log is executed again. */
         .recovery_mode = RECOVERY_POINT_IN_TIME,
+        .read_only = options->read_only,
     };
+}
+
+bool ledger_open(struct store *store, const struct store_options *options, struct error *error)
+{
+    const struct rocks_config config = ledger_config(options);
     if (!rocks_open(&store->state, &config, error)) {
         return false;
     }

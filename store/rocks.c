@@ -1,5 +1,6 @@
 #include "store/rocks.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,23 @@ bool rocks_corrupt(const struct rocks *rocks, const char *what, struct error *er
     return error_set(error, EXIT_CODE_CORRUPT, "%s: %s; %s", rocks->path, what, rocks->repair);
 }
 
+/* The part of RocksDB's message that names the file: "000012.sst offset 4033 size 4050", or all
+ * of it.  The directory before it is in the line already. */
+static const char *file_in(const char *message)
+{
+    static const char *const endings[] = {".sst", ".log", "MANIFEST-"};
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+        const char *at = strstr(message, endings[i]);
+        while (at != NULL && at > message && at[-1] != '/' && at[-1] != ' ') {
+            at--;
+        }
+        if (at != NULL) {
+            return at;
+        }
+    }
+    return message;
+}
+
 bool rocks_fail(const struct rocks *rocks, const char *what, char *message, struct error *error)
 {
     if (strstr(message, "No space left") != NULL) {
@@ -60,8 +78,8 @@ bool rocks_fail(const struct rocks *rocks, const char *what, char *message, stru
         (void)error_set(error, EXIT_CODE_STORE, "%s: another process uses it; stop that one first",
                         rocks->path);
     } else if (strstr(message, "Corruption") != NULL || strstr(message, "checksum") != NULL) {
-        (void)error_set(error, EXIT_CODE_CORRUPT, "%s: %s: %.120s; %s", rocks->path, what, message,
-                        rocks->repair);
+        (void)error_set(error, EXIT_CODE_CORRUPT, "%s: %s: checksum or structure: %.80s; %s",
+                        rocks->path, what, file_in(message), rocks->repair);
     } else {
         (void)error_set(error, EXIT_CODE_STORE, "%s: %s: %.120s; check the disk and start again",
                         rocks->path, what, message);
@@ -73,8 +91,9 @@ bool rocks_fail(const struct rocks *rocks, const char *what, char *message, stru
 static rocksdb_options_t *options_make(struct rocks *rocks, const struct rocks_config *config)
 {
     rocksdb_options_t *options = rocksdb_options_create();
-    rocksdb_options_set_create_if_missing(options, 1);
-    rocksdb_options_set_create_missing_column_families(options, 1);
+    /* Reading alone makes nothing: an absent database stays absent. */
+    rocksdb_options_set_create_if_missing(options, config->read_only ? 0 : 1);
+    rocksdb_options_set_create_missing_column_families(options, config->read_only ? 0 : 1);
     rocksdb_options_set_paranoid_checks(options, 1);
     rocksdb_options_set_wal_recovery_mode(options, config->recovery_mode);
     rocksdb_options_set_max_total_wal_size(options, LOG_SIZE_MAX);
@@ -103,6 +122,33 @@ static rocksdb_options_t *options_make(struct rocks *rocks, const struct rocks_c
                                                   rocksdb_filterpolicy_create_bloom(BLOOM_BITS));
     rocksdb_options_set_block_based_table_factory(options, rocks->table);
     return options;
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+    const size_t size = strlen(name);
+    return size > strlen(end) && strcmp(name + size - strlen(end), end) == 0;
+}
+
+/* Data without the file that says which of it counts: RocksDB would make an empty database
+ * there and delete the rest.  (A first start that was cut off leaves neither.) */
+static bool head_lost(const struct rocks *rocks)
+{
+    char current[ROCKS_PATH_MAX + 16];
+    struct stat state;
+    bool data = false;
+    DIR *stream = opendir(rocks->path);
+    if (stream == NULL) {
+        return false;
+    }
+    for (struct dirent *entry = readdir(stream); entry != NULL; entry = readdir(stream)) {
+        data = data || ends_with(entry->d_name, ".sst") ||
+               (ends_with(entry->d_name, ".log") &&
+                fstatat(dirfd(stream), entry->d_name, &state, 0) == 0 && state.st_size > 0);
+    }
+    (void)closedir(stream);
+    (void)snprintf(current, sizeof(current), "%s/CURRENT", rocks->path);
+    return data && stat(current, &state) != 0;
 }
 
 bool rocks_open(struct rocks *rocks, const struct rocks_config *config, struct error *error)
@@ -135,6 +181,11 @@ bool rocks_open(struct rocks *rocks, const struct rocks_config *config, struct e
     }
     char *message = NULL;
     const int count = (int)config->family_count;
+    if (head_lost(rocks)) {
+        (void)rocks_corrupt(rocks, "the file CURRENT is missing beside its data", error);
+        rocks_close(rocks);
+        return false;
+    }
     rocks->db =
         config->read_only
             ? rocksdb_open_for_read_only_column_families(rocks->options, rocks->path, count,

@@ -12,3 +12,4 @@ endif()
 unit_test(test_replica ${CMAKE_CURRENT_LIST_DIR}/test_replica.c
   ${PROJECT_SOURCE_DIR}/tests/support/toy_ledger.c NEEDS client)
 unit_test(test_training_audit ${CMAKE_CURRENT_LIST_DIR}/test_training.c NEEDS client)
+unit_test(test_chaincheck ${CMAKE_CURRENT_LIST_DIR}/test_chaincheck.c ${archive} NEEDS client)

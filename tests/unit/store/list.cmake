@@ -4,3 +4,5 @@ unit_test(test_store ${CMAKE_CURRENT_LIST_DIR}/test_store.c
 unit_test(test_history ${CMAKE_CURRENT_LIST_DIR}/test_history.c NEEDS store)
 unit_test(test_store_faults ${CMAKE_CURRENT_LIST_DIR}/test_store_faults.c
   ${PROJECT_SOURCE_DIR}/tests/support/toy_ledger.c NEEDS store)
+unit_test(test_inspect ${CMAKE_CURRENT_LIST_DIR}/test_inspect.c
+  ${PROJECT_SOURCE_DIR}/tests/support/toy_ledger.c NEEDS store)
