@@ -49,7 +49,9 @@ struct slot {
     uint64_t view; /* 0: unused */
     bool give_up;  /* R9 b, d, f: a reason to NULLIFY without a timer */
     bool build_asked;
-    bool answered; /* the leader of an empty block has our last F */
+    bool rests;          /* what we built only carries: wait for an F above rest_final */
+    uint64_t rest_final; /* view of the last F when it was built */
+    bool answered;       /* the leader of an empty block has our last F */
     struct candidate candidate;
     struct promise promises[KIND_COUNT];
     struct validator_bitmap voted[KIND_COUNT];
@@ -226,6 +228,7 @@ void timers_arm(struct consensus *core);
 void timers_set(struct consensus *core, struct consensus_actions *out);
 bool is_leader_silent(const struct consensus *core);
 uint64_t build_at_ms(const struct consensus *core);
+uint64_t carry_at_ms(const struct consensus *core);
 
 void repair_run(struct consensus *core, const struct want *want_final,
                 struct consensus_actions *out);

@@ -153,6 +153,12 @@ enum consensus_verdict on_built(struct consensus *core, const struct consensus_e
     if (is_proposal_malformed(event->proposal.proposal, &event->proposal.hash)) {
         return CONSENSUS_MALFORMED;
     }
+    if (candidate.empty && !candidate.due_work && core->now_ms < carry_at_ms(core)) {
+        slot->build_asked = false;
+        slot->rests = true;
+        slot->rest_final = core->fin.view;
+        return CONSENSUS_EARLY;
+    }
     slot->candidate = candidate;
     core->proposal_ms = core->now_ms;
     slot->promises[VOTE_PROPOSE].made = true;

@@ -115,18 +115,30 @@ bool is_leader_silent(const struct consensus *core)
     return heard >= core->quorum;
 }
 
-/* The leader's pace: at least min_block_interval after the proposal before.  A mere
- * carrier first gives the F of its parent time to form, or an idle chain would never rest; so
- * does a boundary block proposed again, which carries nothing new. */
+/* When a proposal that only carries may leave: the F of its parent has had time to form, or
+ * an idle chain would never rest. */
+uint64_t carry_at_ms(const struct consensus *core)
+{
+    return core->entered_ms + delta_ms(core) / 2;
+}
+
+/* What we would propose decides nothing new: a boundary block again, or a block over others
+ * that have done the work already, which is what the last final block left. */
+static bool only_carries(const struct consensus *core)
+{
+    const struct slot *slot = slot_peek(core, core->view);
+    struct consensus_block parent;
+    uint64_t missing;
+    return (slot->rests && slot->rest_final == core->fin.view) ||
+           (floor_find(core, &parent, &missing) && parent.boundary);
+}
+
+/* The leader's pace: at least min_block_interval after the proposal before. */
 uint64_t build_at_ms(const struct consensus *core)
 {
     const uint64_t pace = core->proposal_ms + core->config.min_block_interval_ms;
-    const uint64_t grace = core->entered_ms + delta_ms(core) / 2;
-    struct consensus_block parent;
-    uint64_t missing;
-    const bool is_urgent =
-        has_news(core) && !(floor_find(core, &parent, &missing) && parent.boundary);
-    return is_urgent || pace > grace ? pace : grace;
+    const uint64_t carry = carry_at_ms(core);
+    return (has_news(core) && !only_carries(core)) || pace > carry ? pace : carry;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)

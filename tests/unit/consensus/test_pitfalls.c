@@ -362,6 +362,49 @@ static void t2_pointless_blocks(void **state)
     cluster_free(cluster);
 }
 
+/* View 4 is ours, and what we build over three blocks that are not final does nothing new. */
+static struct cluster *lead_carrier(struct solo_block *last)
+{
+    struct cluster *cluster = solo_make(4, SELF, true);
+    cluster->build_empty = true;
+    for (uint64_t view = 1; view <= SELF; view++) {
+        *last = solo_block(cluster, view, view == 1 ? NULL : &last->brief, 0);
+        (void)solo_propose(cluster, SELF, last);
+        (void)solo_certificate(cluster, SELF, VOTE_NOTARIZE, view, &last->brief.proposal);
+        solo_settle(cluster);
+    }
+    assert_int_equal(cluster_view(cluster, SELF), SELF + 1);
+    cluster_run(cluster, 20); /* above min_block_interval */
+    assert_int_equal(solo_signed(cluster, SELF, VOTE_PROPOSE), 0);
+    return cluster;
+}
+
+/* 33.4: work that blocks not final yet have done is no reason to hurry. */
+static void carrier_waits(void **state)
+{
+    struct solo_block last;
+    (void)state;
+    struct cluster *cluster = lead_carrier(&last); /* the F comes: a block with work follows */
+    cluster->build_empty = false;
+    (void)solo_certificate(cluster, SELF, VOTE_FINALIZE, SELF, &last.brief.proposal);
+    solo_settle(cluster);
+    assert_int_equal(solo_signed(cluster, SELF, VOTE_PROPOSE), 1);
+    cluster_free(cluster);
+
+    cluster = lead_carrier(&last); /* the F comes and the work is gone */
+    cluster_work_all(cluster, false);
+    (void)solo_certificate(cluster, SELF, VOTE_FINALIZE, SELF, &last.brief.proposal);
+    cluster_run(cluster, 1000);
+    assert_int_equal(solo_signed(cluster, SELF, VOTE_PROPOSE), 0);
+    assert_true(cluster->nodes[SELF].timer_ms == UINT64_MAX);
+    cluster_free(cluster);
+
+    cluster = lead_carrier(&last); /* it does not come: the tip needs a descendant */
+    cluster_run(cluster, 100);
+    assert_int_equal(solo_signed(cluster, SELF, VOTE_PROPOSE), 1);
+    cluster_free(cluster);
+}
+
 /* K10: BAD here, final everywhere else: this node must stop. */
 static void k10_divergence(void **state)
 {
@@ -458,6 +501,7 @@ int main(void)
         cmocka_unit_test(p23_standstill_is_about_finality),
         cmocka_unit_test(k7_idle_nodes),
         cmocka_unit_test(t2_pointless_blocks),
+        cmocka_unit_test(carrier_waits),
         cmocka_unit_test(k10_divergence),
         cmocka_unit_test(finality_without_ancestors),
         cmocka_unit_test(jump_beyond_records),

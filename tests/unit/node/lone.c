@@ -204,10 +204,12 @@ void lone_close(struct lone *lone)
     lone_reply = NULL;
 }
 
-/* Nothing waits for a block or to be sealed: a clock may be set without losing work. */
+/* Nothing waits for a block, and no block is on its way: nothing happens by itself. */
 static bool is_idle(const struct driver *d)
 {
-    return mempool_count(d->pool) == 0 && !d->committed.unsealed;
+    struct consensus_status status;
+    consensus_status(d->core, &status);
+    return mempool_count(d->pool) == 0 && !status.awake;
 }
 
 void lone_run(struct lone *lone, uint64_t height)
