@@ -1,5 +1,5 @@
-#include "consensus/core.h"
 #include "consensus/epoch.h"
+#include "consensus/parts.h"
 
 /* What is sent for the sake of others: answers to peers that are behind (K7), and the
  * re-broadcast at a standstill (31.1).  All of it goes to the network only, never back in. */

@@ -1,4 +1,4 @@
-#include "consensus/core.h"
+#include "consensus/parts.h"
 
 /* consensus_audit(): what must hold after every step. */
 

@@ -1,5 +1,5 @@
-#include "consensus/core.h"
 #include "consensus/epoch.h"
+#include "consensus/parts.h"
 
 /* Certificates: formed from votes here, or received whole (R6, R10, R11, R12). */
 

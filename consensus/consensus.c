@@ -1,7 +1,7 @@
 #include "consensus/consensus.h"
 
-#include "consensus/core.h"
 #include "consensus/epoch.h"
+#include "consensus/parts.h"
 
 /* Dispatch: an event changes what is known, then the rules run until none applies. */
 

@@ -1,7 +1,7 @@
 #ifndef CONSENSUS_EPOCH_H
 #define CONSENSUS_EPOCH_H
 
-#include "consensus/core.h"
+#include "consensus/parts.h"
 
 /* epoch.c */
 bool epoch_is_boundary(const struct consensus *core, const struct proposal *proposal);

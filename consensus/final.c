@@ -1,4 +1,4 @@
-#include "consensus/core.h"
+#include "consensus/parts.h"
 
 /* Finality (R11): which proposal is final, and the way to it from what was delivered. */
 

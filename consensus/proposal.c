@@ -1,5 +1,5 @@
-#include "consensus/core.h"
 #include "consensus/epoch.h"
+#include "consensus/parts.h"
 
 /* Proposals: received (R4), asked for (R13), and our own (R3). */
 

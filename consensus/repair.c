@@ -1,4 +1,4 @@
-#include "consensus/core.h"
+#include "consensus/parts.h"
 
 /* R13: asking for what is missing.  Three needs at a time, one of each kind; a need that has
  * lasted delta_0 / 4 is sent, then again with growing pauses, each time to another peer. */

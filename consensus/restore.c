@@ -1,4 +1,4 @@
-#include "consensus/core.h"
+#include "consensus/parts.h"
 
 /* Giving a new core what the journal and sign.state hold.  Nothing is emitted and no timer
  * runs before ON_START (P17); records that make no sense are skipped, they are disk data. */

@@ -1,5 +1,5 @@
-#include "consensus/core.h"
 #include "consensus/epoch.h"
+#include "consensus/parts.h"
 
 /* The voting rules R5, R7, R8, R9 and the answers of the signer and of certify.
  *

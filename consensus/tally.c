@@ -1,5 +1,5 @@
-#include "consensus/core.h"
 #include "consensus/epoch.h"
+#include "consensus/parts.h"
 
 /* Votes of a view, one per validator and kind.  A certificate is kept as the votes it
  * consists of; it wins over an equivocator's other vote. */

@@ -1,4 +1,4 @@
-#include "consensus/core.h"
+#include "consensus/parts.h"
 
 /* Timers (32) and the idle rule (33.1, K7).  Deadlines are kept here; the caller has one
  * timer, set to the earliest. */

@@ -1,4 +1,4 @@
-#include "consensus/core.h"
+#include "consensus/parts.h"
 
 /* Views: slots, records, the order in which we enter them, and ancestry (R1, R2). */
 
