@@ -5,6 +5,7 @@
 
 /* Every command, in the order of `gradus --help`: COMMAND(name of its struct). */
 #define CLI_COMMANDS(COMMAND)                                                                      \
+    COMMAND(cli_status)                                                                            \
     COMMAND(cli_localnet_up)                                                                       \
     COMMAND(cli_localnet_status)                                                                   \
     COMMAND(cli_localnet_down)                                                                     \

@@ -117,6 +117,14 @@ static bool write_page(const char *dir, const struct cli_command *command)
     return fclose(out) == 0;
 }
 
+static void complete_options(FILE *out, const struct cli_command *command)
+{
+    for (uint32_t i = 0; i < CLI_OPTION_MAX && command->options[i].name != NULL; i++) {
+        (void)fprintf(out, "--%s ", command->options[i].name);
+    }
+    (void)fputs("--output --help", out);
+}
+
 /* A case for each command that offers its options; other words complete to files. */
 static bool write_completion(const char *dir)
 {
@@ -138,16 +146,19 @@ static bool write_completion(const char *dir)
     (void)fputs("'\n    elif [ \"$COMP_CWORD\" = 2 ]; then\n        case ${COMP_WORDS[1]} in\n",
                 out);
     for (const struct cli_command *const *c = cli_commands; *c != NULL; c++) {
-        (void)fprintf(out, "        %s) words=\"$words %s\" ;;&\n", (*c)->noun, (*c)->verb);
+        (void)fprintf(out, "        %s) words=\"$words %s", (*c)->noun, (*c)->verb);
+        if ((*c)->verb[0] == '\0') {
+            complete_options(out, *c);
+        }
+        (void)fputs("\" ;;&\n", out);
     }
     (void)fputs("        esac\n    else\n        case \"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" in\n",
                 out);
     for (const struct cli_command *const *c = cli_commands; *c != NULL; c++) {
-        (void)fprintf(out, "        '%s %s') words='", (*c)->noun, (*c)->verb);
-        for (uint32_t i = 0; i < CLI_OPTION_MAX && (*c)->options[i].name != NULL; i++) {
-            (void)fprintf(out, "--%s ", (*c)->options[i].name);
-        }
-        (void)fputs("--output --help' ;;\n", out);
+        (void)fprintf(out, "        '%s %s'%s) words='", (*c)->noun, (*c)->verb,
+                      (*c)->verb[0] == '\0' ? "*" : "");
+        complete_options(out, *c);
+        (void)fputs("' ;;\n", out);
     }
     (void)fputs("        esac\n    fi\n"
                 "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"

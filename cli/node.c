@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/connect.h"
+#include "cli/explain.h"
 #include "node/node.h"
 
 enum { STATUS_TEXT_MAX = 1 << 16 };
@@ -42,6 +43,15 @@ static enum exit_code run(struct cli_call *call, struct error *error)
 static long long number(const json_t *json, const char *name)
 {
     return (long long)json_integer_value(json_object_get(json, name));
+}
+
+static void print_why(const struct connection *connection, const json_t *json)
+{
+    char text[EXPLAIN_TEXT_MAX];
+    explain_sentence(json, text);
+    (void)printf("  why: %s\n", text);
+    explain_lines(json, light_wall_ms(connection->light), text);
+    (void)fputs(text, stdout);
 }
 
 static void print_node(const char *endpoint, const json_t *json)
@@ -92,6 +102,14 @@ static void print_final(const struct connection *connection)
                  now > time ? (double)(now - time) / 1e3 : 0);
 }
 
+/* The sentence beside its facts. */
+static void add_sentence(json_t *json)
+{
+    char text[EXPLAIN_TEXT_MAX];
+    explain_sentence(json, text);
+    (void)json_object_set_new(json, "explanation", json_string(text));
+}
+
 static enum exit_code run_status(struct cli_call *call, struct error *error)
 {
     struct connection connection;
@@ -99,6 +117,7 @@ static enum exit_code run_status(struct cli_call *call, struct error *error)
     if (!connect_open(call, false, &connection, error)) {
         return error->code;
     }
+    const bool explain = cli_flag(call, "explain");
     json_t *list = json_array();
     for (uint32_t i = 0; i < connection.node_count; i++) {
         struct error silent = {.code = EXIT_CODE_OK};
@@ -107,8 +126,13 @@ static enum exit_code run_status(struct cli_call *call, struct error *error)
             error->code = silent.code;
             (void)fprintf(stderr, "%s does not answer: %s\n", connection.endpoints[i],
                           silent.detail);
+        } else if (cli_json(call) && explain) {
+            add_sentence(json);
         } else if (!cli_json(call)) {
             print_node(connection.endpoints[i], json);
+        }
+        if (json != NULL && explain && !cli_json(call)) {
+            print_why(&connection, json);
         }
         (void)json_array_append_new(
             list, json_pack("{s:s,s:o?}", "node", connection.endpoints[i], "status", json));
@@ -130,12 +154,26 @@ static enum exit_code run_status(struct cli_call *call, struct error *error)
     return error->code;
 }
 
+#define EXPLAIN_OPTION                                                                             \
+    {                                                                                              \
+        "explain", NULL, NULL,                                                                     \
+            "say in words why the chain does or does not advance, who voted, who is silent"        \
+    }
+
 const struct cli_command cli_node_status = {
     .noun = "node",
     .verb = "status",
     .help = "what each node says of itself: height, view, waiting transactions, peers",
     .run = run_status,
-    .options = {CONNECT_OPTIONS}};
+    .options = {CONNECT_OPTIONS, EXPLAIN_OPTION}};
+
+/* The same under the name that comes to mind first. */
+const struct cli_command cli_status = {
+    .noun = "status",
+    .verb = "",
+    .help = "the same as node status; --explain: why the chain does or does not advance",
+    .run = run_status,
+    .options = {CONNECT_OPTIONS, EXPLAIN_OPTION}};
 
 static void print_settings(void)
 {

@@ -92,6 +92,7 @@ struct want {
 struct repair {
     struct want want;
     uint32_t attempts;
+    uint32_t peer; /* asked last */
     uint64_t next_ms;
 };
 enum { REPAIR_FINAL, REPAIR_CERTIFY, REPAIR_VOTE, REPAIR_COUNT };

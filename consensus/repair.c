@@ -108,12 +108,12 @@ static uint32_t repair_peer(const struct consensus *core, const struct repair *r
     return (first % n) == core->config.self ? (first + 1) % n : first % n;
 }
 
-static void want_ask(const struct consensus *core, const struct repair *repair,
+static void want_ask(const struct consensus *core, struct repair *repair,
                      struct consensus_actions *out)
 {
     const struct want *want = &repair->want;
-    const uint32_t to = repair_peer(core, repair);
-    struct consensus_action action = {.to = to};
+    repair->peer = repair_peer(core, repair);
+    struct consensus_action action = {.to = repair->peer};
     /* Those who have left the epoch know its last block by another proposal than the F here
      * names, perhaps: they can serve the chain only (E3, E5). */
     const bool by_chain = repair == &core->repairs[REPAIR_FINAL] && repair->attempts % 4 == 3;

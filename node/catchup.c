@@ -104,6 +104,8 @@ void catchup_begin(struct driver *d)
 {
     if (!d->catchup.active) {
         d->catchup.active = true;
+        d->catchup.from_height = d->committed.height;
+        d->catchup.from_ms = driver_now_ms();
         d->catchup.silence_ms = CATCHUP_SILENCE_MS;
         d->catchup.window = CATCHUP_WINDOW_MIN;
         (void)choose_peer(d);

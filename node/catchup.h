@@ -36,8 +36,9 @@ struct catchup {
     bool took;  /* a block of this peer */
     bool mixed; /* what is held has come from several peers */
     uint32_t peer;
-    uint32_t window;     /* heights asked for */
-    uint64_t end_height; /* the peer said that it has no block from here on */
+    uint64_t from_height, from_ms; /* where and when it began */
+    uint32_t window;               /* heights asked for */
+    uint64_t end_height;           /* the peer said that it has no block from here on */
     uint64_t silence_ms;
     uint64_t since_ms; /* the last block came, or the peer was chosen */
     uint64_t deadline_ms;

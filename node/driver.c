@@ -179,6 +179,7 @@ void driver_run_timers(struct driver *d)
     blocks_update_work(d);
     driver_drain(d);
     action_update_ping(d);
+    watch_poll(d);
 }
 
 static volatile sig_atomic_t stop_asked;

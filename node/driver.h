@@ -12,6 +12,7 @@
 #include "node/budget.h"
 #include "node/catchup.h"
 #include "node/config.h"
+#include "node/explain/watch.h"
 #include "node/mempool.h"
 #include "node/recent.h"
 #include "node/syncer.h"
@@ -37,6 +38,7 @@
  *   commit.c    blocks made final
  *   catchup.c   final blocks fetched by height from peers that are ahead
  *   serve.c     answers to clients
+ *   explain/    why it waits: for status and the log
  *   restart.c   open everything, replay, restore
  */
 
@@ -162,6 +164,7 @@ struct driver {
     } certifying[DRIVER_CERTIFY_MAX];
     uint32_t certifying_count;
     struct catchup catchup;
+    struct watch watch;
 
     bool due_known; /* due is that of the state at due_height */
     uint64_t due_height;

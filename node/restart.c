@@ -439,6 +439,7 @@ bool restart_open(struct driver *d, struct error *error)
         return false;
     }
     blocks_look_at_pool(d);
+    watch_begin(d);
     return true;
 }
 

@@ -202,42 +202,35 @@ static json_t *peers_json(const struct driver *d)
         const struct peer *peer = &d->peers[i];
         const bool self = i == d->self;
         const bool up = peer->sessions[NET_LANE_VOTE] != 0 && peer->sessions[NET_LANE_BULK] != 0;
-        (void)json_array_append_new(
-            peers, json_pack("{s:i,s:b,s:b,s:I}", "validator", (int)i, "self", self, "connected",
-                             self || up, "silent_ms",
-                             (json_int_t)(self || peer->heard_ms == 0 ? 0 : now - peer->heard_ms)));
+        const bool heard = self || peer->heard_ms != 0;
+        const uint64_t silent_ms = self ? 0 : now - (heard ? peer->heard_ms : d->started_ms);
+        (void)json_array_append_new(peers, json_pack("{s:i,s:b,s:b,s:b,s:I}", "validator", (int)i,
+                                                     "self", self, "connected", self || up, "heard",
+                                                     heard, "silent_ms", (json_int_t)silent_ms));
     }
     return peers;
 }
 
-static json_t *voters_json(const struct validator_bitmap *voted)
-{
-    json_t *list = json_array();
-    for (uint32_t i = 0; i < VALIDATOR_COUNT_MAX; i++) {
-        if (validator_bitmap_get(voted, i)) {
-            (void)json_array_append_new(list, json_integer(i));
-        }
-    }
-    return list;
-}
-
 static void answer_status(struct driver *d, struct api_answer *answer, struct holding *holding)
 {
-    struct consensus_status status;
+    static struct explain_facts facts; /* 5 KB; the driver's thread only */
+    const struct consensus_status *status = &facts.status;
     char block_id[2 * HASH_SIZE + 1];
     char state_root[2 * HASH_SIZE + 1];
-    consensus_status(d->core, &status);
+    watch_gather(d, &facts);
     hex_encode(d->committed.block_id.bytes, HASH_SIZE, block_id);
     hex_encode(d->committed.state_root.bytes, HASH_SIZE, state_root);
     json_t *json = json_pack(
-        "{s:i,s:I,s:s,s:s,s:I,s:b,s:i,s:[o,o,o],s:I,s:i,s:b,s:I,s:b,s:o}", "validator",
+        "{s:i,s:I,s:s,s:s,s:I,s:b,s:i,s:[o,o,o],s:I,s:i,s:b,s:I,s:b,s:o,s:o}", "validator",
         (int)d->self, "height", (json_int_t)d->committed.height, "block_id", block_id, "state_root",
-        state_root, "view", (json_int_t)status.view, "awake", status.awake, "leader",
-        (int)status.leader, "voted", voters_json(&status.voted[VOTE_NOTARIZE]),
-        voters_json(&status.voted[VOTE_NULLIFY]), voters_json(&status.voted[VOTE_FINALIZE]),
-        "missing_view", (json_int_t)status.missing_view, "mempool", (int)mempool_count(d->pool),
-        "work", d->work_now, "uptime_ms", (json_int_t)(driver_now_ms() - d->started_ms),
-        "catching_up", d->catchup.active, "peers", peers_json(d));
+        state_root, "view", (json_int_t)status->view, "awake", status->awake, "leader",
+        (int)status->leader, "voted", watch_members_json(&status->voted[VOTE_NOTARIZE]),
+        watch_members_json(&status->voted[VOTE_NULLIFY]),
+        watch_members_json(&status->voted[VOTE_FINALIZE]), "missing_view",
+        (json_int_t)status->missing_view, "mempool", (int)mempool_count(d->pool), "work",
+        d->work_now, "uptime_ms", (json_int_t)(driver_now_ms() - d->started_ms), "catching_up",
+        d->catchup.active, "peers", peers_json(d), "why", watch_why_json(&facts));
+    (void)json_object_update_new(json, watch_facts_json(&facts));
     struct store_buffer *text = hold(holding);
     text->data = json == NULL ? NULL : (uint8_t *)json_dumps(json, JSON_COMPACT);
     json_decref(json);

@@ -54,6 +54,8 @@ ends 3 "bad" genesis show bad
 ends 2 "job id" job cancel 12 --genesis none --node localhost:1 --key none
 ends 2 "offer id" offer cancel 12 --genesis none --node localhost:1 --key none
 ends 2 "transaction id" query tx 12 --genesis none --node localhost:1
+ends 2 "give --net DIR" status --explain
+ends 4 "no localnet there" status --explain --net nowhere
 ends 0 "worker key" keys new --kind worker worker.key
 
 # One man page for each command, and a completion that bash reads.
@@ -75,6 +77,8 @@ if command -v bash >/dev/null; then
     bash -c '. completion/gradus.bash
         COMP_WORDS=(gradus job c); COMP_CWORD=2; _gradus; [ "${COMPREPLY[*]}" = cancel ] || exit 1
         COMP_WORDS=(gradus tx transfer --me); COMP_CWORD=3; _gradus
-        [ "${COMPREPLY[*]}" = --memo ]' || fail "the completion does not complete"
+        [ "${COMPREPLY[*]}" = --memo ] || exit 1
+        COMP_WORDS=(gradus status --ex); COMP_CWORD=2; _gradus
+        [ "${COMPREPLY[*]}" = --explain ]' || fail "the completion does not complete"
 fi
 echo "every command explains itself"

@@ -7,3 +7,5 @@ unit_test(test_consensus_pitfalls ${CMAKE_CURRENT_LIST_DIR}/test_pitfalls.c ${co
   NEEDS consensus)
 unit_test(test_consensus_epochs ${CMAKE_CURRENT_LIST_DIR}/test_epochs.c ${consensus_cluster}
   NEEDS consensus)
+unit_test(test_consensus_explain ${CMAKE_CURRENT_LIST_DIR}/test_explain.c ${consensus_cluster}
+  NEEDS consensus)
