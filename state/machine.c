@@ -2,6 +2,7 @@
 #include "crypto/crypto.h"
 #include "state/dispatch.h"
 #include "state/market/market.h"
+#include "state/sets/sets.h"
 #include "state/training/training.h"
 #include "wire/wire.h"
 
@@ -13,6 +14,7 @@ enum {
 
 struct state_machine {
     struct hash chain_id;
+    bool sets_change;
     struct state_admission *admission;
     struct buffer buffer;
     struct event_log log;
@@ -77,7 +79,8 @@ size_t state_footprint(void)
 
 struct state_machine *state_init(void *memory, const struct state_admission_config *config)
 {
-    struct state_machine machine = {.chain_id = config->chain_id};
+    struct state_machine machine = {.chain_id = config->chain_id,
+                                    .sets_change = config->sets_change};
     const size_t skew = (uintptr_t)memory % ARENA_ALIGN;
     struct layout layout = {.base = (uint8_t *)memory + (skew == 0 ? 0 : ARENA_ALIGN - skew)};
     void *admission = NULL;
@@ -218,6 +221,7 @@ void state_execute_block(struct state_machine *machine, const struct state_view 
         .log = &machine->log,
         .block = block,
         .chain_id = machine->chain_id,
+        .sets_change = machine->sets_change,
         .program = machine->program,
         .program_arena = machine->program_arena,
         .planner = machine->planner,
@@ -232,6 +236,7 @@ void state_execute_block(struct state_machine *machine, const struct state_view 
         outage = machine->log.events[0];
         machine->log.count = 0;
     }
+    sets_begin(&x);
     execute_txs(machine, &x);
     if (clock_events > 0) {
         ledger_event(&x, (enum event_kind)outage.kind, &outage.id, outage.a, outage.b);
@@ -241,6 +246,7 @@ void state_execute_block(struct state_machine *machine, const struct state_view 
     }
     execute_deadlines(&x);
     rounds_draw(&x);
+    sets_end(&x);
     /* Whatever wrote a key, or would have, changed something: nothing else writes. */
     out->changed = block->tx_count > 0 || machine->buffer.entry_count > 0;
     if (out->changed) {
@@ -264,7 +270,7 @@ struct state_due state_next_due(const struct state_view *view)
     const struct key key = key_global(GLOBAL_CLOCK);
     const bool present = state_read(view, &key, &record_clock, &clock);
     ASSERT(present);
-    due.waiting = state_read_count(view, COLLECTION_DRAWS, owner_none()) > 0;
+    due.waiting = state_read_count(view, COLLECTION_DRAWS, owner_none()) > 0 || sets_wait(view);
     if (state_read_item(view, COLLECTION_WHEEL, owner_none(), 0, &first)) {
         due.scheduled = true;
         if (!checked_add(first.time_ms, clock.outage_ms, &due.time_ms)) {

@@ -9,6 +9,7 @@
 #include "types/codes.h"
 #include "types/tx.h"
 #include "types/types.h"
+#include "types/validators.h"
 
 /* The ledger's state machine: blocks in, writes and results out.
  *
@@ -46,7 +47,13 @@ struct state_admission; /* state/ledger/admission.c */
 struct state_admission_config {
     struct hash chain_id;
     struct state_verdicts verdicts;
+    /* Whether validator sets change on this chain: STATE_SETS_CHANGE wherever a chain is run
+     * or replayed.  While false, their transactions are E_TYPE and no change ever begins. */
+    bool sets_change;
 };
+
+/* Whether nodes follow a change of the validator set.  Until they do, nobody can begin one. */
+enum { STATE_SETS_CHANGE = 0 };
 
 size_t state_admission_footprint(void);
 
@@ -117,10 +124,37 @@ void state_certify_block(struct state_machine *machine, const struct state_view 
 void state_execute_block(struct state_machine *machine, const struct state_view *view,
                          const struct state_block *block, struct state_outcome *out);
 
+/* ---- Validator sets (17) ---------------------------------------------------------------- */
+
+/* What the parent's state says of the block of this height built on it.  A pure function of
+ * the block's own branch: no certificate that anybody has seen or not plays a part (E1).
+ *
+ *   block h accepts a change -> h + 1 -> the boundary: the first block from h + 2 on whose
+ *   parent's state shows the members ready (K3).  Its header, and no other, has
+ *   next_set_hash != set_hash.  Executing it makes the next set hold: the state after it is
+ *   epoch + 1's.
+ *
+ * A block whose parent is the boundary block (in the same epoch) may only be that block again
+ * (E3): that is for consensus to keep, the state never sees it. */
+struct state_epoch {
+    uint64_t epoch;            /* of this block */
+    uint64_t start_height;     /* of the block that closed the epoch before; 0: the genesis */
+    struct hash set_hash;      /* header.set_hash */
+    struct hash next_set_hash; /* header.next_set_hash */
+    bool boundary;             /* this block ends the epoch */
+};
+struct state_epoch state_read_epoch(const struct state_view *view, uint64_t height);
+
+/* The set of set_hash: it votes on this block and, unless boundary, on its children. */
+void state_read_set(const struct state_view *view, struct validator_set *out);
+
+/* Of a block with boundary set: the set of next_set_hash, which its execution puts in force. */
+void state_read_next_set(const struct state_view *view, struct validator_set *out);
+
 /* ---- Idleness (13.1, 13.2) ------------------------------------------------------------ */
 
 struct state_due {
-    bool waiting;     /* a beacon value is awaited: the chain is not idle */
+    bool waiting;     /* a beacon value or a boundary is awaited: the chain is not idle */
     bool scheduled;   /* time_ms is set */
     uint64_t time_ms; /* header time at which the earliest active deadline is due */
 };

@@ -7,13 +7,13 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOC = ROOT / "docs/protocol-state.md"
-FILES = ("ledger", "market", "jobs", "training", "bodies")
-NAMES = {"hash": "hash", "address": "bin 20", "public_key": "key"}
+FILES = ("ledger", "sets", "market", "jobs", "training", "bodies")
+NAMES = {"hash": "hash", "signature": "bin 64", "address": "bin 20", "public_key": "key"}
 UINTS = {"uint8_t": "u8", "uint16_t": "u16", "uint32_t": "u32", "uint64_t": "u64"}
 OBJECTS = ("account org usage counter item params chain clock totals planner purge device node "
            "offer data_set job_terms request excluded process plan member lease program round "
-           "segment").split()
-BODIES = ("transfer node_register offer_create offer_cancel data_register performance "
+           "segment validator set_change set_epoch").split()
+BODIES = ("transfer validator_propose validator_approve ready node_register offer_create offer_cancel data_register performance "
           "train_request train_cancel lease_accept lease_reject lease_ready program_part "
           "gradient_commitment proof_of_training round_result").split()
 STRUCT = re.compile(r"struct (\w+) \{(.*?)\n\};", re.S)
@@ -28,9 +28,9 @@ def read(name):
 def members():
     """struct -> member -> (type, array size, comment)"""
     out = {}
-    for name in FILES:
+    for path in (*(f"state/objects/{name}.h" for name in FILES), "types/validators.h"):
         text = re.sub(r"/\*.*?\*/", lambda m: re.sub(r"\s*\n\s*\*?\s*", " ", m.group()),
-                      read(f"state/objects/{name}.h"), flags=re.S)
+                      read(path), flags=re.S)
         for struct, body in STRUCT.findall(text):
             found = (MEMBER.match(line) for line in body.split("\n"))
             out[struct] = {m[2]: (m[1], m[3], (m[4] or "").strip()) for m in found if m}

@@ -21,7 +21,11 @@ enum {
     VALIDATOR_COUNT_MAX = 128, /* certificate below 8.3 KB */
     VALIDATOR_BITMAP_SIZE = VALIDATOR_COUNT_MAX / 8,
     VIEW_WINDOW = 64,       /* K5: full slots are kept for the last 64 views */
-    UNFINAL_BLOCK_MAX = 32, /* K5: non-empty blocks above the last final one */
+    SET_READY_BLOCKS = 100, /* K3: READY names a height within the last 100 blocks */
+    SET_READY_MS = 600000,  /* K3: an accepted change that is not ready by then is dropped */
+    SET_OPEN_MS =
+        7 * 24 * 3600 * 1000, /* a proposal waits a week for approvals: people give them */
+    UNFINAL_BLOCK_MAX = 32,   /* K5: non-empty blocks above the last final one */
 
     /* Blocks and transactions. */
     BLOCK_SIZE_MAX = 4 << 20, /* 4 MiB, header and last_final included */

@@ -32,6 +32,8 @@ struct execution {
     struct event_log *log;
     const struct state_block *block;
     struct hash chain_id;
+    bool sets_change;  /* struct state_admission_config */
+    bool epoch_opened; /* this block is a boundary */
     struct params params;
     struct clock clock;
     uint64_t now_ms;     /* ledger time of this block */

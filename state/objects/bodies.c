@@ -231,6 +231,12 @@ const struct record *record_of_body(uint32_t type)
         return &record_body_nop;
     case TX_TRANSFER:
         return &record_body_transfer;
+    case TX_VALIDATOR_PROPOSE:
+        return &record_body_validator_propose;
+    case TX_VALIDATOR_APPROVE:
+        return &record_body_validator_approve;
+    case TX_READY:
+        return &record_body_ready;
     case TX_NODE_REGISTER:
         return &record_body_node_register;
     case TX_OFFER_CREATE:

@@ -1,6 +1,7 @@
 #ifndef STATE_OBJECTS_BODIES_H
 #define STATE_OBJECTS_BODIES_H
 
+#include "state/objects/sets.h"
 #include "state/objects/training.h"
 
 /* Bodies of transactions (docs/protocol-state.md 14 has their tables).  Field names of

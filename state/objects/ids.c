@@ -81,6 +81,20 @@ struct hash id_possession(const struct hash *chain_id, const struct address *pro
     return digest_of(TAG_NODE_POSSESSION, &writer);
 }
 
+struct hash id_ready(const struct hash *chain_id, const struct hash *next_set_hash, uint32_t seat,
+                     uint64_t height)
+{
+    uint8_t buffer[PREIMAGE_MAX];
+    struct wire_writer writer;
+    wire_writer_init(&writer, buffer, sizeof(buffer));
+    wire_write_array(&writer, 4);
+    wire_write_hash(&writer, chain_id);
+    wire_write_hash(&writer, next_set_hash);
+    wire_write_u64(&writer, seat);
+    wire_write_u64(&writer, height);
+    return digest_of(TAG_READY, &writer);
+}
+
 struct hash id_peer_set(const struct peer_set *peers)
 {
     ASSERT(peers->count >= 1 && peers->count <= PLAN_MEMBER_MAX);

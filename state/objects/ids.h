@@ -29,6 +29,10 @@ struct hash id_plan(const struct plan *plan);
 struct hash id_possession(const struct hash *chain_id, const struct address *provider,
                           const struct public_key *worker_key);
 
+/* H(READY, [chain_id, next_set_hash, seat, height]): what the second signature of READY signs. */
+struct hash id_ready(const struct hash *chain_id, const struct hash *next_set_hash, uint32_t seat,
+                     uint64_t height);
+
 /* H(PEER_SET, [tunnel key, ...]) over all members in rank order; count >= 1. */
 struct peer_set {
     const uint8_t (*tunnel_keys)[TUNNEL_KEY_SIZE];

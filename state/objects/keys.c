@@ -59,6 +59,21 @@ struct key key_unordered(const struct address *address, uint64_t seq)
     return key;
 }
 
+struct key key_change(const struct address *proposer)
+{
+    struct key key = key_start(KEY_CHANGE);
+    key_add(&key, proposer->bytes, ADDRESS_SIZE);
+    return key;
+}
+
+struct key key_set(uint64_t epoch)
+{
+    struct key key = key_start(KEY_SET);
+    key_add_u32(&key, (uint32_t)(epoch >> 32));
+    key_add_u32(&key, (uint32_t)epoch);
+    return key;
+}
+
 struct key key_org(uint32_t org)
 {
     struct key key = key_start(KEY_ORG);

@@ -16,7 +16,9 @@ enum key_kind {
     KEY_LEASE = 'e',        /* id 32 -> struct lease */
     KEY_OFFER = 'f',        /* id 32 -> struct offer */
     KEY_GLOBAL = 'g',       /* enum key_global u8 -> see there */
+    KEY_CHANGE = 'h',       /* proposer's address 20 -> struct set_change, open */
     KEY_ITEM = 'i',         /* collection u8, owner, index u32 -> struct item */
+    KEY_SET = 'j',          /* epoch u64 -> VALIDATOR_SET bytes of an epoch that has ended */
     KEY_SEGMENT = 'k',      /* job 32, round u32, rank u32 -> struct segment */
     KEY_LANE = 'l',         /* address 20, lane u32 -> next seq, struct counter */
     KEY_MEMBER = 'm',       /* job 32, version u32, rank u32 -> struct member */
@@ -43,6 +45,9 @@ enum key_global {
     GLOBAL_VALIDATORS = 4, /* VALIDATOR_SET bytes: their digest is the header's set_hash */
     GLOBAL_PLANNER = 5,    /* struct planner */
     GLOBAL_PURGE = 6,      /* struct purge */
+    GLOBAL_EPOCH = 7,      /* struct set_epoch; absent: epoch 0 */
+    GLOBAL_CHANGE = 8,     /* struct set_change, accepted; absent: none */
+    GLOBAL_NEXT_SET = 9,   /* VALIDATOR_SET bytes it leads to; absent: none */
 };
 
 /* 11.2: what somebody must be able to see completely is a counter and indexed items; n + 1
@@ -85,6 +90,8 @@ struct key key_global(enum key_global which);
 struct key key_account(const struct address *address);
 struct key key_lane(const struct address *address, uint32_t lane);
 struct key key_unordered(const struct address *address, uint64_t seq);
+struct key key_change(const struct address *proposer);
+struct key key_set(uint64_t epoch);
 struct key key_org(uint32_t org);
 struct key key_usage(uint32_t org);
 /* Kinds whose id is one 32-byte id: NODE, OFFER, DATA, REQUEST, REQUEST_BODY, TERMS,

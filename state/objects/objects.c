@@ -15,6 +15,10 @@ static const struct record *record_of_global(uint8_t which)
         return &record_planner;
     case GLOBAL_PURGE:
         return &record_purge;
+    case GLOBAL_EPOCH:
+        return &record_set_epoch;
+    case GLOBAL_CHANGE:
+        return &record_set_change;
     default:
         return NULL;
     }
@@ -36,7 +40,7 @@ const struct record *record_of_key(struct bytes key)
         {KEY_PLAN, &record_plan},         {KEY_TERMS, &record_job_terms},
         {KEY_UNORDERED, &record_counter}, {KEY_POSITION, &record_counter},
         {KEY_USAGE, &record_usage},       {KEY_PROGRAM, &record_program},
-        {KEY_UPLOAD, &record_program},
+        {KEY_UPLOAD, &record_program},    {KEY_CHANGE, &record_set_change},
     };
     if (key.size < 2) {
         return NULL;

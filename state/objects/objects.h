@@ -20,11 +20,12 @@
 #include "state/objects/ledger.h"
 #include "state/objects/market.h"
 #include "state/objects/record.h"
+#include "state/objects/sets.h"
 #include "state/objects/training.h"
 #include "state/view_port.h"
 
 /* The record of the object under this key, found by its kind; NULL for raw bytes (KEY_PART,
- * KEY_REQUEST_BODY, GLOBAL_VALIDATORS) and for no key of ours. */
+ * KEY_REQUEST_BODY, KEY_SET, GLOBAL_VALIDATORS, GLOBAL_NEXT_SET) and for no key of ours. */
 const struct record *record_of_key(struct bytes key);
 
 /* Look up and decode; false when absent (or malformed, which a proven value never is). */

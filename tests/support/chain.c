@@ -10,14 +10,18 @@
 
 enum { ORGS = 6, TX_BYTES_TOTAL = 8 << 20 };
 
-static int entry_compare(const struct chain_entry *entry, struct bytes key)
+static int key_compare(struct bytes a, struct bytes b)
 {
-    const size_t least = entry->key_size < key.size ? entry->key_size : key.size;
-    const int order = memcmp(entry->key, key.data, least);
+    const int order = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
     if (order != 0) {
         return order;
     }
-    return entry->key_size < key.size ? -1 : entry->key_size > key.size;
+    return a.size < b.size ? -1 : a.size > b.size;
+}
+
+static int entry_compare(const struct chain_entry *entry, struct bytes key)
+{
+    return key_compare(bytes_of(entry->key, entry->key_size), key);
 }
 
 static size_t map_find(const struct chain_map *map, struct bytes key, bool *found)
@@ -89,14 +93,11 @@ static void map_apply(struct chain_map *map, const struct state_write *write)
     map->items[at].value_size = (uint32_t)write->value.size;
 }
 
-static void apply(struct test_chain *chain, const struct state_writes *writes)
+void chain_apply(struct test_chain *chain, const struct state_writes *writes)
 {
     for (size_t i = 0; i < writes->count; i++) {
         if (i > 0) {
-            const struct bytes previous = writes->items[i - 1].key;
-            const struct chain_entry entry = {.key = (uint8_t *)(uintptr_t)previous.data,
-                                              .key_size = (uint32_t)previous.size};
-            assert_true(entry_compare(&entry, writes->items[i].key) < 0);
+            assert_true(key_compare(writes->items[i - 1].key, writes->items[i].key) < 0);
         }
         crypto_sha256_update(&chain->digest, writes->items[i].key);
         if (!writes->items[i].removed) {
@@ -148,7 +149,7 @@ struct params chain_params(void)
     };
 }
 
-static struct crypto_key *make_key(uint8_t number)
+struct crypto_key *chain_make_key(uint8_t number)
 {
     uint8_t secret[CRYPTO_SECRET_SIZE] = {0};
     secret[CRYPTO_SECRET_SIZE - 1] = (uint8_t)(number + 1);
@@ -157,7 +158,19 @@ static struct crypto_key *make_key(uint8_t number)
     return key;
 }
 
-static void make_genesis(struct test_chain *chain, const struct params *params)
+struct validator chain_validator(const struct test_chain *chain, uint32_t account, uint8_t number)
+{
+    struct validator out = {.account = chain->addresses[account]};
+    struct public_key *const keys[] = {&out.consensus, &out.network, &out.vrf};
+    for (uint8_t i = 0; i < 3; i++) {
+        struct crypto_key *key = chain_make_key((uint8_t)(CHAIN_VALIDATOR_KEYS + number + i));
+        *keys[i] = *crypto_key_public(key);
+        crypto_key_free(key);
+    }
+    return out;
+}
+
+static void make_genesis(struct test_chain *chain, const struct params *params, bool seated)
 {
     static const struct {
         uint32_t org;
@@ -181,7 +194,7 @@ static void make_genesis(struct test_chain *chain, const struct params *params)
     static struct validator_set validators;
     validators.count = CHAIN_VALIDATORS;
     for (uint32_t i = 0; i < CHAIN_ACCOUNTS; i++) {
-        chain->keys[i] = make_key((uint8_t)i);
+        chain->keys[i] = chain_make_key((uint8_t)i);
         made[i] = (struct account){.version = RECORD_VERSION,
                                    .public_key = *crypto_key_public(chain->keys[i]),
                                    .org = accounts[i].org,
@@ -200,6 +213,11 @@ static void make_genesis(struct test_chain *chain, const struct params *params)
         orgs[i].name[0] = (uint8_t)('a' + i);
     }
     for (uint32_t i = 0; i < CHAIN_VALIDATORS; i++) {
+        validators.items[i] = (struct validator){.consensus = {{0}}};
+        if (seated) {
+            validators.items[i] = chain_validator(chain, i, (uint8_t)(3 * i));
+            made[i].roles |= ROLE_VALIDATOR;
+        }
         validators.items[i].consensus = made[i].public_key;
     }
     const struct state_genesis genesis = {
@@ -215,16 +233,16 @@ static void make_genesis(struct test_chain *chain, const struct params *params)
     };
     struct state_writes writes;
     state_execute_genesis(chain->machine, &genesis, &writes);
-    apply(chain, &writes);
+    chain_apply(chain, &writes);
 }
 
-struct test_chain *chain_create(const struct params *params)
+static struct test_chain *create(const struct params *params, bool seated)
 {
     struct test_chain *chain = calloc(1, sizeof(*chain));
     assert_non_null(chain);
     crypto_sha256_init(&chain->digest);
     crypto_digest(TAG_GENESIS, bytes_of("test", 4), &chain->chain_id);
-    const struct state_admission_config config = {.chain_id = chain->chain_id};
+    const struct state_admission_config config = {.chain_id = chain->chain_id, .sets_change = true};
     chain->memory = malloc(state_footprint());
     chain->tx_bytes = malloc(TX_BYTES_TOTAL);
     assert_non_null(chain->memory);
@@ -233,9 +251,19 @@ struct test_chain *chain_create(const struct params *params)
     chain->time_ms = 1000000000;
     chain->params = *params;
     chain->view = (struct state_view){.context = &chain->map, .get = map_get};
-    make_genesis(chain, params);
+    make_genesis(chain, params, seated);
     chain_check_money(chain);
     return chain;
+}
+
+struct test_chain *chain_create(const struct params *params)
+{
+    return create(params, false);
+}
+
+struct test_chain *chain_create_seated(const struct params *params)
+{
+    return create(params, true);
 }
 
 void chain_free(struct test_chain *chain)
@@ -254,7 +282,7 @@ void chain_free(struct test_chain *chain)
 
 struct bytes chain_sign(struct test_chain *chain, const struct chain_tx *tx)
 {
-    uint8_t *payload = malloc(2 * TX_SIZE_MAX);
+    uint8_t *payload = malloc((size_t)2 * TX_SIZE_MAX);
     assert_non_null(payload);
     const struct tx fields = {
         .version = TX_VERSION,
@@ -327,7 +355,7 @@ void chain_block(struct test_chain *chain, uint64_t after_ms)
         for (size_t i = 0; i < chain->outcome.result_count; i++) {
             crypto_sha256_update(&chain->digest, chain->outcome.results[i]);
         }
-        apply(chain, &chain->outcome.writes);
+        chain_apply(chain, &chain->outcome.writes);
     }
     chain->final_height = chain->height; /* the next block carries an F for this one */
     chain->tx_count = 0;
@@ -355,6 +383,13 @@ enum code chain_do(struct test_chain *chain, uint32_t account, uint32_t type, co
     return chain_code(chain, 0);
 }
 
+static void expect_own(uint8_t kind, const char *why)
+{
+    if (kind != KEY_ACCOUNT && kind != KEY_USAGE && kind != KEY_GLOBAL) {
+        fail_msg("%s: a refused transaction wrote a key of kind %c", why, kind);
+    }
+}
+
 void chain_refused(struct test_chain *chain, const struct chain_refusal *refusal)
 {
     const struct account before = chain_account_of(chain, refusal->account);
@@ -367,9 +402,7 @@ void chain_refused(struct test_chain *chain, const struct chain_refusal *refusal
     assert_int_equal(after.locked, before.locked);
     for (size_t i = 0; i < chain->outcome.writes.count; i++) {
         const uint8_t kind = chain->outcome.writes.items[i].key.data[0];
-        if (kind != KEY_ACCOUNT && kind != KEY_USAGE && kind != KEY_GLOBAL) {
-            fail_msg("%s: a refused transaction wrote a key of kind %c", refusal->why, kind);
-        }
+        expect_own(kind, refusal->why);
     }
 }
 
@@ -377,13 +410,11 @@ void chain_run_until(struct test_chain *chain, uint64_t until_ms)
 {
     for (int i = 0; i < 10000; i++) {
         const struct state_due due = state_next_due(&chain->view);
-        uint64_t after = 1;
-        if (!due.waiting) {
-            if (!due.scheduled || due.time_ms > until_ms) {
-                return;
-            }
-            after = due.time_ms > chain->time_ms ? due.time_ms - chain->time_ms : 1;
+        if (!due.waiting && (!due.scheduled || due.time_ms > until_ms)) {
+            return;
         }
+        const uint64_t after =
+            !due.waiting && due.time_ms > chain->time_ms ? due.time_ms - chain->time_ms : 1;
         assert_true(state_block_is_due(&chain->view, chain->time_ms + after));
         chain_block(chain, after);
     }

@@ -13,12 +13,13 @@ enum {
     CHAIN_TXS_MAX = 512,
     CHAIN_TX_BYTES = 40 << 10,
     CHAIN_CREDITS = 1000000, /* what each account starts with */
-    CHAIN_VALIDATORS = 4,
+    CHAIN_VALIDATORS = 4,    /* seat i has the key of account i as its consensus key */
+    CHAIN_VALIDATOR_KEYS = 100,
 };
 
 /* Whose account each index is. */
 enum chain_account {
-    CHAIN_CONSUMER = 0,  /* org 0: CONSUMER, DATA_OWNER */
+    CHAIN_CONSUMER = 0,  /* org 0: CONSUMER, DATA_OWNER; 0 to 3: see below */
     CHAIN_PROVIDER = 1,  /* 1, 2, 3 in orgs 1, 2, 3: PROVIDER, WORKER */
     CHAIN_STRANGER = 4,  /* org 0: no roles */
     CHAIN_SUSPENDED = 5, /* org 0, suspended */
@@ -66,6 +67,8 @@ struct test_chain {
 struct params chain_params(void);
 
 struct test_chain *chain_create(const struct params *params);
+/* The same, and accounts 0 to 3 have the role VALIDATOR and the validators' seats. */
+struct test_chain *chain_create_seated(const struct params *params);
 void chain_free(struct test_chain *chain);
 
 /* Signed bytes of a transaction; seq is used as it is. */
@@ -117,6 +120,16 @@ struct account chain_account_of(const struct test_chain *chain, uint32_t account
 struct hash chain_item(const struct test_chain *chain, enum collection collection,
                        struct bytes owner, uint32_t index);
 struct bytes chain_owner(const struct test_chain *chain, uint32_t account);
+
+/* Writes beside those of blocks. */
+void chain_apply(struct test_chain *chain, const struct state_writes *writes);
+
+/* The key with this number, which the caller frees; accounts have 0, 1 .. */
+struct crypto_key *chain_make_key(uint8_t number);
+
+/* A seat for this account with keys CHAIN_VALIDATOR_KEYS + number and the two after it;
+ * those of the genesis have numbers up to 11. */
+struct validator chain_validator(const struct test_chain *chain, uint32_t account, uint8_t number);
 
 /* Sum of all credits in the state by a full scan; fails the test if it is not the supply. */
 void chain_check_money(const struct test_chain *chain);

@@ -1,4 +1,5 @@
 #include "tests/support/job.h"
+#include "tests/support/sets.h"
 #include "wire/wire.h"
 
 /* Blocks of arbitrary transactions on a ledger at every stage of a job.  Signatures count as
@@ -11,7 +12,7 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { STAGES = 7, TXS_MAX = 32 };
+enum { STAGES = 8, TXS_MAX = 32 };
 
 static struct test_chain *chains[STAGES];
 static struct state_machine *machines[STAGES];
@@ -23,10 +24,22 @@ static bool all_good(void *context, const struct hash *digest)
     return true;
 }
 
+/* A member of the set is removed, and a readiness is awaited. */
+static void change_set(struct test_chain *chain)
+{
+    const struct body_validator_propose body = sets_proposal(chain, CHANGE_REMOVE, 0);
+    enum code code = chain_do(chain, 0, TX_VALIDATOR_PROPOSE, &body);
+    const struct hash next = sets_open(chain, 0).next_set_hash;
+    for (uint32_t i = 1; i < 3; i++) {
+        code = code == CODE_OK ? sets_approve(chain, i, 0, &next) : code;
+    }
+    ASSERT(code == CODE_OK && !sets_next(chain).boundary);
+}
+
 static struct test_chain *make_stage(int stage)
 {
     const struct params params = chain_params();
-    struct test_chain *chain = chain_create(&params);
+    struct test_chain *chain = chain_create_seated(&params);
     struct job_ids ids;
     void (*const steps[])(struct test_chain *, const struct job_ids *) = {job_plan, job_accept_all,
                                                                           job_ready_all};
@@ -45,6 +58,9 @@ static struct test_chain *make_stage(int stage)
     if (stage > 5) {
         job_reveal_all(chain, &ids);
     }
+    if (stage > 6) {
+        change_set(chain);
+    }
     return chain;
 }
 
@@ -55,7 +71,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     for (int stage = 0; stage < STAGES; stage++) {
         chains[stage] = make_stage(stage);
         const struct state_admission_config config = {.chain_id = chains[stage]->chain_id,
-                                                      .verdicts = {.known_good = all_good}};
+                                                      .verdicts = {.known_good = all_good},
+                                                      .sets_change = true};
         for (uint32_t i = 0; i < CHAIN_ACCOUNTS; i++) {
             crypto_key_free(chains[stage]->keys[i]); /* nothing is signed from here on */
             chains[stage]->keys[i] = NULL;

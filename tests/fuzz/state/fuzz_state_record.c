@@ -44,6 +44,12 @@ static const struct record *const records[] = {
     &record_program,
     &record_round,
     &record_segment,
+    &record_validator,
+    &record_set_change,
+    &record_set_epoch,
+    &record_body_validator_propose,
+    &record_body_validator_approve,
+    &record_body_ready,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -57,6 +57,12 @@ static const struct record *const records[] = {
     &record_body_gradient_commitment,
     &record_body_proof_of_training,
     &record_body_round_result,
+    &record_validator,
+    &record_set_change,
+    &record_set_epoch,
+    &record_body_validator_propose,
+    &record_body_validator_approve,
+    &record_body_ready,
 };
 enum { RECORDS = sizeof(records) / sizeof(records[0]) };
 
@@ -74,6 +80,23 @@ static void fill_bytes(uint8_t *member, size_t size, uint32_t number)
     for (size_t i = 0; i < size; i++) {
         member[i] = (uint8_t)(number + i);
     }
+}
+
+static void fill_uints(const struct field *field, uint8_t *member, uint32_t number)
+{
+    for (uint32_t i = 0; i < field->size; i++) {
+        fill_uint(member + (size_t)i * field->width, field->width, number + i);
+    }
+}
+
+/* Two of what a list may hold, or one where it may hold no more. */
+static void fill_list(const struct field *field, uint8_t *base, uint32_t number)
+{
+    const uint32_t count = field->size < 2 ? field->size : 2;
+    for (uint32_t i = 0; i < count; i++) {
+        fill_bytes(base + field->offset + (size_t)i * field->width, field->width, number + i);
+    }
+    memcpy(base + field->count_offset, &count, sizeof(count));
 }
 
 static void fill_field(const struct field *field, uint8_t *base, uint32_t number)
@@ -98,23 +121,24 @@ static void fill_field(const struct field *field, uint8_t *base, uint32_t number
         return;
     }
     case FIELD_VECTOR:
-        for (uint32_t i = 0; i < field->size; i++) {
-            fill_uint(member + (size_t)i * field->width, field->width, number + i);
-        }
+        fill_uints(field, member, number);
         return;
     case FIELD_UINTS:
-    case FIELD_FIXEDS: {
-        const uint32_t count = field->size < two ? field->size : two;
-        for (uint32_t i = 0; i < count; i++) {
-            fill_bytes(member + (size_t)i * field->width, field->width, number + i);
-        }
-        memcpy(base + field->count_offset, &count, sizeof(count));
+    case FIELD_FIXEDS:
+        fill_list(field, base, number);
         return;
-    }
     case FIELD_RECORDS:
     case FIELD_RECORD:
     case FIELD_ARRAY:
         return;
+    }
+}
+
+static void fill_items(const struct field *field, uint8_t *out, uint32_t number)
+{
+    const struct record *items = field->items;
+    for (uint32_t j = 0; j < items->field_count; j++) {
+        fill_field(&items->fields[j], out, number + j);
     }
 }
 
@@ -129,10 +153,7 @@ static void fill(const struct record *record, uint8_t *out)
             continue;
         }
         for (uint32_t k = 0; k < count; k++) {
-            for (uint32_t j = 0; j < field->items->field_count; j++) {
-                fill_field(&field->items->fields[j],
-                           out + field->offset + (size_t)k * field->items->struct_size, i + j + k);
-            }
+            fill_items(field, out + field->offset + (size_t)k * field->items->struct_size, i + k);
         }
         if (field->kind == FIELD_RECORDS) {
             memcpy(out + field->count_offset, &count, sizeof(count));
@@ -147,6 +168,13 @@ static struct bytes encode(const struct record *record, const uint8_t *object, u
     return out;
 }
 
+static void must_decode(const struct record *record, struct bytes bytes, uint8_t *decoded)
+{
+    if (!record_decode(record, bytes, decoded)) {
+        fail_msg("%s does not decode", record->name);
+    }
+}
+
 static void a_decoder_takes_exactly_what_its_writer_makes(void **state)
 {
     (void)state;
@@ -159,9 +187,7 @@ static void a_decoder_takes_exactly_what_its_writer_makes(void **state)
         assert_true(record->struct_size <= OBJECT_MAX);
         fill(record, object);
         const struct bytes bytes = encode(record, object, buffer);
-        if (!record_decode(record, bytes, decoded)) {
-            fail_msg("%s does not decode", record->name);
-        }
+        must_decode(record, bytes, decoded);
         const struct bytes twice = encode(record, decoded, again);
         assert_true(bytes_equal(bytes, twice));
         for (size_t size = 0; size < bytes.size; size++) {
@@ -224,6 +250,8 @@ static void add_keys(struct text *text)
         name[sizeof(name) - 2] = (char)kinds[i];
         add_key(text, name, key_object(kinds[i], &id));
     }
+    add_key(text, "key.change", key_change(&address));
+    add_key(text, "key.set", key_set(0x0102030405060708));
     add_key(text, "key.plan", key_plan(&id, 2));
     add_key(text, "key.member", key_member(&id, 2, 5));
     add_key(text, "key.round", key_round(&id, 9));
@@ -265,6 +293,7 @@ static void add_digests(struct text *text)
     add_hash(text, "id.lease", id_lease(&chain, &job, 1, 2));
     add_hash(text, "id.plan", id_plan(&plan));
     add_hash(text, "id.possession", id_possession(&chain, &address, &key));
+    add_hash(text, "id.ready", id_ready(&chain, &job, 3, 300));
     add_hash(text, "id.peer_set", id_peer_set(&peers));
     add_hash(text, "id.batch_key", id_batch_key(&job, 8, &key, &beacon));
     add_hash(text, "id.commitment", id_commitment(&commitment));
