@@ -69,21 +69,22 @@ static void answer_push(struct sim_world *world, struct sim_node *node, uint64_t
     world_push(world, delay_us, &event);
 }
 
-static bool strikes(struct sim_world *world)
+/* The power goes: until when is drawn. */
+static void blackout(struct sim_world *world, struct sim_node *node)
 {
-    return !world->healed && random_below(&world->random, 1000000) < world->plan.crash_per_million;
+    node_crash(world, node, 1000 + draw_below(world, DRAW_DOWN, node->index, 3000000));
 }
 
 static void sign(struct sim_world *world, struct sim_node *node, const struct vote *vote)
 {
     struct error error = {0};
     enum sign_verdict verdict;
-    if (strikes(world)) { /* the power goes while sign.state is written */
+    if (fault_strikes(world, FAULT_POWER_SAVE, DRAW_POWER_SAVE, node->index)) {
         node->disk.sync_fails = true;
         const bool known = sign_state_permit(node->sign_state, vote, 1, &verdict, &error);
         node->disk.sync_fails = false;
         world_trace(world, node->index, "  torn save, known %d", known);
-        node_crash(world, node);
+        blackout(world, node);
         return;
     }
     struct consensus_event event = {.kind = CONSENSUS_ON_SIGN_REFUSED, .vote = *vote};
@@ -95,7 +96,7 @@ static void sign(struct sim_world *world, struct sim_node *node, const struct vo
         event.kind = CONSENSUS_ON_SIGNED;
         event.vote.signature = fake_sign(world, vote);
     }
-    answer_push(world, node, random_below(&world->random, 2000), &event);
+    answer_push(world, node, draw_below(world, DRAW_SIGN, node->index, 2000), &event);
 }
 
 static void build(struct sim_world *world, struct sim_node *node,
@@ -107,8 +108,12 @@ static void build(struct sim_world *world, struct sim_node *node,
     const struct sim_pooled *pooled = pool_find(node, parent);
     const bool executed = action->build.parent.view == 0 || pooled == NULL || pooled->executed ||
                           ledger_execute(node, pooled->block) == CONSENSUS_CERTIFY_OK;
-    if (!executed || (!world->healed && chance(world, world->plan.build_fail_percent))) {
-        answer_push(world, node, random_below(&world->random, 3000), &answer);
+    const uint64_t delay_us = draw_below(world, DRAW_BUILD_TIME, node->index, 4000);
+    const uint64_t fails_percent = fault_value(world, FAULT_BUILD, node->index);
+    const bool fails = draw_below(world, DRAW_BUILD, node->index, 100) < fails_percent;
+    if (!executed || fails) {
+        world->hits[FAULT_BUILD] += fails ? 1 : 0;
+        answer_push(world, node, delay_us, &answer);
         return;
     }
     struct sim_build request;
@@ -123,13 +128,13 @@ static void build(struct sim_world *world, struct sim_node *node,
                                     .incarnation = node->incarnation,
                                     .answer = answer,
                                     .block = block};
-    world_push(world, random_below(&world->random, 4000), &event);
+    world_push(world, delay_us, &event);
 }
 
 static void send_certificate(struct sim_world *world, struct sim_node *node, uint32_t to,
                              const struct certificate *certificate)
 {
-    struct sim_message *message = message_new(SIM_CERTIFICATE, node->index);
+    struct sim_message *message = message_new(SIM_CERTIFICATE, node);
     message->certificate = malloc(sizeof(*message->certificate));
     ASSERT(message->certificate != NULL);
     *message->certificate = *certificate;
@@ -148,7 +153,7 @@ void act_send_status(struct sim_world *world, struct sim_node *node, uint32_t to
         consensus_certificate(node->core, status.entry_kind, status.entry_view, &certificate)) {
         send_certificate(world, node, to, &certificate);
     }
-    struct sim_message *message = message_new(SIM_STATUS, node->index);
+    struct sim_message *message = message_new(SIM_STATUS, node);
     message->view = status.view;
     message->extra = status.last_final.view;
     world_send(world, to, message);
@@ -157,7 +162,7 @@ void act_send_status(struct sim_world *world, struct sim_node *node, uint32_t to
 static void send_proposal(struct sim_world *world, struct sim_node *node,
                           const struct consensus_action *action)
 {
-    struct sim_message *message = message_new(SIM_PROPOSAL, node->index);
+    struct sim_message *message = message_new(SIM_PROPOSAL, node);
     for (size_t i = world->block_count; i > 0; i--) {
         if (hash_equal(&world->blocks[i - 1]->hash, &action->vote.proposal)) {
             world->blocks[i - 1]->signature = action->vote.signature;
@@ -198,20 +203,43 @@ static void act_send(struct sim_world *world, struct sim_node *node,
         return;
     }
     if (action->kind == CONSENSUS_DO_SEND_VOTE) {
-        message = message_new(SIM_VOTE, node->index);
+        message = message_new(SIM_VOTE, node);
         message->vote = action->vote;
     } else if (action->kind == CONSENSUS_DO_GET_CERTIFICATES) {
-        message = message_new(SIM_GET_CERTIFICATES, node->index);
+        message = message_new(SIM_GET_CERTIFICATES, node);
         message->view = action->range.view;
         message->extra = action->range.count;
     } else if (action->kind == CONSENSUS_DO_GET_BLOCK) {
-        message = message_new(SIM_GET_BLOCK, node->index);
+        message = message_new(SIM_GET_BLOCK, node);
         message->hash = action->block.proposal;
     } else {
-        message = message_new(SIM_SYNC_ASK, node->index);
+        message = message_new(SIM_SYNC_ASK, node);
         message->view = node->height + 1;
+        if (draw_below(world, DRAW_SYNC, node->index, 2) == 0) { /* from several at once */
+            world_send(world, CONSENSUS_ALL, message);
+            return;
+        }
     }
     world_send(world, action->to, message);
+}
+
+/* An error of the journal: the power went, or this is a finding. */
+static void journal_failed(struct sim_world *world, struct sim_node *node, bool power,
+                           const struct error *error)
+{
+    if (power) {
+        fault_hit(world, FAULT_POWER_NAME);
+        blackout(world, node);
+    } else {
+        check_fail(world->check, "crash", "node %u: %.120s", node->index, error->detail);
+    }
+}
+
+/* While a file is made or removed, if that happens now. */
+static bool power_name(struct sim_world *world, const struct sim_node *node)
+{
+    const uint64_t percent = fault_value(world, FAULT_POWER_NAME, node->index);
+    return draw_below(world, DRAW_POWER_NAME, node->index, 100) < percent;
 }
 
 /* chain.db takes them in one synced write, then the journal may forget. */
@@ -233,8 +261,12 @@ static void act_final(struct sim_world *world, struct sim_node *node)
                     (unsigned long long)block->proposal.light.view);
     }
     const uint64_t view = actions->finals[actions->final_count - 1].view;
-    if (!journal_prune(node->journal, 1, view, &error)) {
-        check_fail(world->check, "crash", "node %u: %.120s", node->index, error.detail);
+    const bool power = power_name(world, node);
+    node->disk.name_fails = power;
+    const bool pruned = journal_prune(node->journal, 1, view, &error);
+    node->disk.name_fails = false;
+    if (!pruned) {
+        journal_failed(world, node, power, &error);
     }
 }
 
@@ -366,16 +398,20 @@ static void trace_action(const struct sim_world *world, const struct sim_node *n
 static void act_sync(struct sim_world *world, struct sim_node *node)
 {
     struct error error = {0};
-    if (strikes(world)) { /* the power goes while the journal is written */
+    if (fault_strikes(world, FAULT_POWER_SYNC, DRAW_POWER_SYNC, node->index)) {
         node->disk.sync_fails = true;
         const bool nothing = journal_sync(node->journal, &error);
         node->disk.sync_fails = false;
         world_trace(world, node->index, "  torn sync, nothing to write %d", nothing);
-        node_crash(world, node);
+        blackout(world, node);
         return;
     }
-    if (!journal_sync(node->journal, &error)) {
-        check_fail(world->check, "crash", "node %u: %.120s", node->index, error.detail);
+    const bool power = power_name(world, node);
+    node->disk.name_fails = power;
+    const bool synced = journal_sync(node->journal, &error);
+    node->disk.name_fails = false;
+    if (!synced) {
+        journal_failed(world, node, power, &error);
     }
 }
 
@@ -386,8 +422,8 @@ void act_all(struct sim_world *world, struct sim_node *node)
         if (i == node->actions->persist_count) {
             act_sync(world, node);
         }
-        if (node->up && strikes(world)) {
-            node_crash(world, node);
+        if (node->up && fault_strikes(world, FAULT_POWER, DRAW_POWER, node->index)) {
+            blackout(world, node);
         }
         if (!node->up || i == count) {
             return;

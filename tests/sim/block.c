@@ -123,7 +123,7 @@ struct consensus_block block_brief(const struct sim_block *block)
 struct signature fake_sign(const struct sim_world *world, const struct vote *vote)
 {
     struct signature out;
-    uint64_t mix = world->seed * UINT64_C(0xD1342543DE82EF95) + vote->validator;
+    uint64_t mix = world->plan.seed * UINT64_C(0xD1342543DE82EF95) + vote->validator;
     mix = random_next(&mix) ^ ((uint64_t)vote->kind << 60) ^ vote->view;
     mix = random_next(&mix) ^ vote->epoch ^ load_le64(vote->proposal.bytes);
     mix = random_next(&mix) ^ load_le64(vote->proposal.bytes + 8);
@@ -141,15 +141,16 @@ bool fake_verify(const struct sim_world *world, const struct certificate *certif
                         .proposal = certificate->proposal};
     uint32_t next = 0;
     for (uint32_t i = 0; i < world->plan.n; i++) {
-        vote.validator = i;
-        if (validator_bitmap_get(&certificate->signers, i)) {
-            const struct signature good = fake_sign(world, &vote);
-            if (next >= certificate->signature_count ||
-                memcmp(&good, &certificate->signatures[next], sizeof(good)) != 0) {
-                return false;
-            }
-            next++;
+        if (!validator_bitmap_get(&certificate->signers, i)) {
+            continue;
         }
+        vote.validator = i;
+        const struct signature good = fake_sign(world, &vote);
+        if (next >= certificate->signature_count ||
+            memcmp(&good, &certificate->signatures[next], sizeof(good)) != 0) {
+            return false;
+        }
+        next++;
     }
     return next == certificate->signature_count;
 }

@@ -16,7 +16,7 @@ struct tally {
 
 struct check {
     uint32_t n;
-    uint32_t liar;
+    uint32_t liars;
     uint32_t quorum;
     char class_name[16];
     char detail[CHECK_DETAIL_MAX];
@@ -42,12 +42,12 @@ static uint32_t smallest_quorum(uint32_t n)
     return n < 4 ? n : q;
 }
 
-struct check *check_new(uint32_t n, uint32_t liar)
+struct check *check_new(uint32_t n, uint32_t liars)
 {
     struct check *check = calloc(1, sizeof(*check));
     if (check != NULL) {
         check->n = n;
-        check->liar = liar;
+        check->liars = liars;
         check->quorum = smallest_quorum(n);
     }
     return check;
@@ -171,7 +171,7 @@ void check_signed(struct check *check, const struct vote *vote)
         return; /* a liar's ninth value */
     }
     tally->signers[index] |= 1U << vote->validator;
-    if (vote->validator != check->liar) {
+    if ((check->liars >> vote->validator & 1) == 0) {
         check_honest(check, vote);
     }
     check_certificates(check, vote->view);

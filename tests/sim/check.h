@@ -9,13 +9,13 @@
 /* What must hold in every run.  Written apart from the core: it sees signatures as they are
  * released and blocks as they become final, does its own arithmetic, and knows no rule. */
 
-enum { CHECK_NODES_MAX = 7, CHECK_DETAIL_MAX = 200 };
+enum { CHECK_NODES_MAX = 12, CHECK_DETAIL_MAX = 200 };
 
 struct check;
 
 /* quorum is recomputed here from n by definition: two quorums share an honest validator and
  * the honest alone form one. */
-struct check *check_new(uint32_t n, uint32_t liar); /* liar >= n: none */
+struct check *check_new(uint32_t n, uint32_t liars); /* liars: bit i is validator i */
 void check_free(struct check *check);
 
 /* A signature was released by validator (honest or not). */

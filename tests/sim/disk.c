@@ -200,7 +200,8 @@ static bool sim_list(void *context, disk_visit *visit, void *visit_context, stru
 static bool sim_sync_dir(void *context, struct error *error)
 {
     struct sim_disk *disk = context;
-    if (disk->fails || disk->sync_fails) {
+    if (disk->fails || disk->sync_fails || disk->name_fails) {
+        disk->name_fails = false;
         return fail(".", error);
     }
     for (int i = 0; i < SIM_FILES_MAX; i++) {
@@ -239,10 +240,19 @@ void sim_disk_free(struct sim_disk *disk)
 
 enum fate { FATE_LOST, FATE_KEPT, FATE_TORN, FATE_COUNT };
 
+static void harm_count(struct sim_harm *harm, enum fate fate, uint32_t old, bool reordered)
+{
+    harm->lost += fate == FATE_LOST ? 1 : 0;
+    harm->torn += fate == FATE_TORN && old > 0 ? 1 : 0;
+    harm->reordered += reordered ? 1 : 0;
+}
+
 /* Sectors that were not synced are old or new, each by itself; so is the end of the file. */
-static void crash_file(struct sim_file *file, uint64_t *seed)
+static void crash_file(struct sim_file *file, uint64_t *seed, struct sim_harm *harm)
 {
     const enum fate fate = (enum fate)random_below(seed, FATE_COUNT);
+    uint32_t old = 0;
+    bool reordered = false;
     size_t size = fate == FATE_KEPT ? file->now_size : file->durable_size;
     if (fate == FATE_TORN && file->now_size > file->durable_size) {
         size += (size_t)random_below(seed, file->now_size - file->durable_size + 1);
@@ -252,8 +262,13 @@ static void crash_file(struct sim_file *file, uint64_t *seed)
         const size_t room = file->capacity - at;
         const size_t length = room < SIM_SECTOR_SIZE ? room : SIM_SECTOR_SIZE;
         const bool is_new = fate == FATE_KEPT || (fate == FATE_TORN && random_below(seed, 2) == 0);
+        reordered = reordered || (is_new && old > 0);
+        old += is_new ? 0 : 1;
         memcpy(is_new ? file->durable + at : file->now + at,
                is_new ? file->now + at : file->durable + at, length);
+    }
+    if (file->dirty_to > file->dirty_from) {
+        harm_count(harm, fate, old, reordered);
     }
     if (size < file->capacity) {
         memset(file->now + size, 0, file->capacity - size);
@@ -268,15 +283,17 @@ static void crash_file(struct sim_file *file, uint64_t *seed)
 void sim_disk_crash(struct sim_disk *disk, uint64_t *seed)
 {
     const bool names_kept = random_below(seed, 2) == 0;
+    disk->harm = (struct sim_harm){0};
     for (int i = 0; i < SIM_FILES_MAX; i++) {
         struct sim_file *file = &disk->files[i];
         if (file->name[0] == '\0' && file->durable_name[0] == '\0') {
             continue;
         }
-        crash_file(file, seed);
+        crash_file(file, seed, &disk->harm);
         if (names_kept) {
             set_name(file->durable_name, file->name);
         } else {
+            disk->harm.unnamed += strcmp(file->name, file->durable_name) != 0 ? 1 : 0;
             set_name(file->name, file->durable_name);
         }
     }

@@ -21,10 +21,17 @@ struct sim_file {
     size_t dirty_to;
 };
 
+/* What the last crash did: files with each kind of harm. */
+struct sim_harm {
+    uint32_t lost, torn, reordered, unnamed;
+};
+
 struct sim_disk {
     struct sim_file files[SIM_FILES_MAX];
+    struct sim_harm harm;
     uint64_t sync_count;
     bool fails;      /* every call is an error, until it is cleared */
+    bool name_fails; /* the next sync of the directory is an error and syncs nothing */
     bool sync_fails; /* writes reach the file, syncs are errors and sync nothing */
 };
 

@@ -45,25 +45,32 @@ const struct sim_block *ledger_block(struct sim_node *node, const struct hash *h
     return pooled != NULL ? pooled->block : (final != NULL ? final->block : NULL);
 }
 
+static bool content_has_tx(const struct sim_content *content, uint32_t count, uint64_t tx)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (content->txs[i] == tx) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Is tx in the branch that ends with the proposal parent? */
 static bool branch_has_tx(struct sim_node *node, const struct hash *parent, uint64_t tx)
 {
     struct hash at = *parent;
     const struct sim_pooled *pooled;
     while ((pooled = pool_find(node, &at)) != NULL) {
-        for (uint32_t i = 0; i < pooled->block->content.tx_count; i++) {
-            if (pooled->block->content.txs[i] == tx) {
-                return true;
-            }
+        const struct sim_content *content = &pooled->block->content;
+        if (content_has_tx(content, content->tx_count, tx)) {
+            return true;
         }
         at = pooled->block->proposal.rest.parent_proposal;
     }
     for (uint64_t h = 0; h < node->height; h++) {
         const struct sim_content *content = &node->chain[h].block->content;
-        for (uint32_t i = 0; i < content->tx_count; i++) {
-            if (content->txs[i] == tx) {
-                return true;
-            }
+        if (content_has_tx(content, content->tx_count, tx)) {
+            return true;
         }
     }
     return false;
@@ -122,14 +129,10 @@ static bool is_admissible(struct sim_node *node, const struct sim_block *block)
 {
     const struct sim_content *content = &block->content;
     for (uint32_t i = 0; i < content->tx_count; i++) {
-        if (content->txs[i] == 0 || content->txs[i] >= SIM_TXS_MAX ||
-            branch_has_tx(node, &block->proposal.rest.parent_proposal, content->txs[i])) {
+        const uint64_t tx = content->txs[i];
+        if (tx == 0 || tx >= SIM_TXS_MAX || content_has_tx(content, i, tx) ||
+            branch_has_tx(node, &block->proposal.rest.parent_proposal, tx)) {
             return false;
-        }
-        for (uint32_t k = 0; k < i; k++) {
-            if (content->txs[k] == content->txs[i]) {
-                return false;
-            }
         }
     }
     return true;
@@ -170,6 +173,7 @@ enum consensus_certify ledger_execute(struct sim_node *node, const struct sim_bl
     enum { DEPTH_MAX = 256 };
     const struct sim_block *stack[DEPTH_MAX];
     uint32_t depth = 0;
+    ASSERT(block != NULL);
     for (const struct sim_block *at = block; at != NULL && depth < DEPTH_MAX;) {
         const struct sim_pooled *pooled = pool_find(node, &at->hash);
         if (pooled == NULL || pooled->executed) {
@@ -280,7 +284,8 @@ void ledger_build(struct sim_world *world, struct sim_node *node,
     if (final != NULL || pooled != NULL) {
         out->content.parent_root = final != NULL ? final->root : pooled->root;
     }
-    const uint64_t clock = (uint64_t)((int64_t)world_ms(world) + node->skew_ms);
+    const int64_t now_ms = (int64_t)world_ms(world) + node_skew_ms(world, node);
+    const uint64_t clock = now_ms > 0 ? (uint64_t)now_ms : 0;
     const uint64_t after = block == NULL ? 0 : block->content.time_ms + 1;
     out->content.time_ms = clock > after ? clock : after;
     for (uint32_t i = 0; i < node->tx_count && !action->build.carrier_only; i++) {

@@ -9,9 +9,20 @@
 
 enum { SEEN_MAX = 64 };
 
-static uint32_t draw(struct sim_world *world, uint64_t limit)
+static uint32_t pick(struct sim_world *world, const struct sim_node *node, uint64_t limit)
 {
-    return (uint32_t)random_below(&world->random, limit);
+    return (uint32_t)draw_below(world, DRAW_LIE, node->index, limit);
+}
+
+/* Does this liar do such things?  One in `limit` times it does. */
+static bool lies(struct sim_world *world, const struct sim_node *node, enum fault_class class,
+                 uint64_t limit)
+{
+    if (fault_value(world, class, node->index) == 0 || pick(world, node, limit) != 0) {
+        return false;
+    }
+    fault_hit(world, class);
+    return true;
 }
 
 static void remember(struct sim_node *node, const struct sim_block *block)
@@ -25,7 +36,7 @@ static void send_to(struct sim_world *world, uint32_t mask, const struct sim_mes
 {
     for (uint32_t i = 0; i < world->plan.n; i++) {
         if ((mask >> i & 1) != 0) {
-            struct sim_message *copy = message_new(message->kind, message->from);
+            struct sim_message *copy = message_new(message->kind, &world->nodes[message->via]);
             *copy = *message;
             world_send(world, i, copy);
         }
@@ -35,50 +46,58 @@ static void send_to(struct sim_world *world, uint32_t mask, const struct sim_mes
 static void vote_to(struct sim_world *world, struct sim_node *node, uint32_t mask, struct vote vote)
 {
     vote.epoch = 1;
-    vote.validator = node->index;
+    vote.validator = node->validator;
     vote.signature = fake_sign(world, &vote);
-    if (draw(world, 50) == 0) {
+    if (lies(world, node, FAULT_LIE_SIGNATURE, 5)) {
         vote.signature.bytes[0] ^= 1;
     } else {
         check_signed(world->check, &vote);
     }
-    const struct sim_message message = {.kind = SIM_VOTE, .from = node->index, .vote = vote};
+    const struct sim_message message = {
+        .kind = SIM_VOTE, .from = node->validator, .via = node->index, .vote = vote};
     send_to(world, mask, &message);
 }
 
-static uint32_t draw_mask(struct sim_world *world)
+static uint32_t everyone(const struct sim_world *world)
 {
-    const uint32_t all = (1U << world->plan.n) - 1;
-    return draw(world, 3) == 0 ? all : draw(world, (uint64_t)all + 1);
+    return (1U << world->plan.n) - 1;
 }
 
-/* Votes on a proposal: mostly what would split the others. */
+static uint32_t pick_mask(struct sim_world *world, const struct sim_node *node)
+{
+    const uint32_t all = everyone(world);
+    return pick(world, node, 3) == 0 ? all : pick(world, node, (uint64_t)all + 1);
+}
+
+/* Votes on a proposal: mostly what would split the others; or as an honest one might. */
 static void vote_on(struct sim_world *world, struct sim_node *node, const struct sim_block *block)
 {
+    const bool splits = lies(world, node, FAULT_LIE_VOTES, 1);
+    const uint32_t all = everyone(world);
     struct vote vote = {.view = block->proposal.light.view, .proposal = block->hash};
-    if (draw(world, 10) < 8) {
+    if (pick(world, node, 10) < 8) {
         vote.kind = VOTE_NOTARIZE;
-        vote_to(world, node, draw_mask(world), vote);
+        vote_to(world, node, splits ? pick_mask(world, node) : all, vote);
     }
-    if (draw(world, 10) < 6) {
+    if (pick(world, node, 10) < 6) {
         vote.kind = VOTE_FINALIZE;
-        vote_to(world, node, draw_mask(world), vote);
+        vote_to(world, node, splits ? pick_mask(world, node) : all, vote);
     }
-    if (draw(world, 10) < 4) {
+    if (splits && pick(world, node, 10) < 4) {
         vote.kind = VOTE_NULLIFY;
         memset(&vote.proposal, 0, sizeof(vote.proposal));
-        vote_to(world, node, draw_mask(world), vote);
+        vote_to(world, node, pick_mask(world, node), vote);
     }
 }
 
-static const struct sim_block *draw_seen(struct sim_world *world, const struct sim_node *node)
+static const struct sim_block *pick_seen(struct sim_world *world, const struct sim_node *node)
 {
     const uint32_t held = node->seen_count < SEEN_MAX ? node->seen_count : SEEN_MAX;
     if (held == 0) {
         return NULL;
     }
-    const uint32_t back =
-        draw(world, 2) == 0 ? draw(world, held < 6 ? held : 6) : draw(world, held);
+    const uint32_t back = pick(world, node, 2) == 0 ? pick(world, node, held < 6 ? held : 6)
+                                                    : pick(world, node, held);
     return node->seen[(node->seen_count - 1 - back) % SEEN_MAX];
 }
 
@@ -107,39 +126,60 @@ static void name_sibling(const struct sim_node *node, const struct sim_block *pa
     }
 }
 
-/* A proposal over some parent, often one that leaves views out. */
+static const struct sim_block *newest_seen(const struct sim_node *node)
+{
+    const struct sim_block *newest = NULL;
+    for (uint32_t i = 0; i < SEEN_MAX && i < node->seen_count; i++) {
+        if (newest == NULL || node->seen[i]->proposal.light.view > newest->proposal.light.view) {
+            newest = node->seen[i];
+        }
+    }
+    return newest;
+}
+
+static void spoil(struct sim_world *world, struct sim_node *node, struct sim_content *content)
+{
+    if (lies(world, node, FAULT_LIE_BLOCK, 10)) {
+        content->parent_root.bytes[3] ^= 4; /* execution will say BAD */
+    }
+    if (lies(world, node, FAULT_LIE_BLOCK, 20)) {
+        content->salt = UINT64_MAX; /* static checks will say bad */
+    }
+    if (lies(world, node, FAULT_LIE_TIME, 3)) {
+        content->time_ms =
+            pick(world, node, 2) == 0 ? 0 : content->time_ms + pick(world, node, 4000);
+    }
+}
+
+/* A proposal over the newest block, or over some parent, so that it leaves views out. */
 static const struct sim_block *make_proposal(struct sim_world *world, struct sim_node *node,
                                              uint64_t view)
 {
-    const struct sim_block *parent = draw_seen(world, node);
+    const bool any = lies(world, node, FAULT_LIE_BLOCK, 2);
+    const struct sim_block *parent = any ? pick_seen(world, node) : newest_seen(node);
     struct sim_build build = {.view = view};
-    build.content.salt = random_next(&world->random) >> 1;
-    build.content.time_ms = world_ms(world) + (draw(world, 4) == 0 ? draw(world, 4000) : 0);
+    build.content.salt = draw(world, DRAW_LIE, node->index) >> 1;
+    build.content.time_ms = world_ms(world);
     if (parent != NULL && parent->proposal.light.view < view) {
         build.parent = block_brief(parent);
         build.content.parent_id = parent->proposal.light.block_id;
         build.content.parent_root = parent->true_root;
-        if (draw(world, 4) == 0) {
+        if (lies(world, node, FAULT_LIE_BLOCK, 4)) {
             name_sibling(node, parent, &build.content);
         }
     }
     build.content.height = build.parent.height + 1;
-    if (draw(world, 2) == 0 && world->tx_count > 0) {
+    if (pick(world, node, 2) == 0 && world->tx_count > 0) {
         build.content.tx_count = 1;
-        build.content.txs[0] = 1 + random_below(&world->random, world->tx_count);
+        build.content.txs[0] = 1 + pick(world, node, world->tx_count);
     }
-    if (draw(world, 10) == 0) {
-        build.content.parent_root.bytes[3] ^= 4; /* execution will say BAD */
-    }
-    if (draw(world, 20) == 0) {
-        build.content.salt = UINT64_MAX; /* static checks will say bad */
-    }
+    spoil(world, node, &build.content);
     const struct sim_block *block = block_make(world, &build);
     const struct vote vote = {.kind = VOTE_PROPOSE,
                               .epoch = 1,
                               .view = view,
                               .proposal = block->hash,
-                              .validator = node->index};
+                              .validator = node->validator};
     for (size_t i = world->block_count; i > 0; i--) {
         if (world->blocks[i - 1] == block) {
             world->blocks[i - 1]->signature = fake_sign(world, &vote);
@@ -148,111 +188,200 @@ static const struct sim_block *make_proposal(struct sim_world *world, struct sim
     return block;
 }
 
-static void propose(struct sim_world *world, struct sim_node *node, uint64_t view)
+static void propose_to(struct sim_world *world, struct sim_node *node, uint32_t mask, uint64_t view)
 {
-    const uint32_t all = (1U << world->plan.n) - 1;
-    const uint32_t some = draw_mask(world);
-    struct sim_message message = {.kind = SIM_PROPOSAL, .from = node->index, .block_count = 1};
-    node->lied_view = view;
+    struct sim_message message = {
+        .kind = SIM_PROPOSAL, .from = node->validator, .via = node->index, .block_count = 1};
     message.blocks[0] = make_proposal(world, node, view);
-    send_to(world, some, &message);
+    send_to(world, mask, &message);
     remember(node, message.blocks[0]);
     vote_on(world, node, message.blocks[0]);
-    if (draw(world, 3) != 0) { /* the others get another one */
-        message.blocks[0] = make_proposal(world, node, view);
-        send_to(world, draw(world, 2) == 0 ? all & ~some : draw_mask(world), &message);
-        remember(node, message.blocks[0]);
-        vote_on(world, node, message.blocks[0]);
+}
+
+static void propose(struct sim_world *world, struct sim_node *node, uint64_t view)
+{
+    const uint32_t all = everyone(world);
+    node->lied_view = view;
+    if (lies(world, node, FAULT_LIE_PROPOSALS, 1)) {
+        const uint32_t some = pick_mask(world, node);
+        propose_to(world, node, some, view);
+        if (pick(world, node, 3) != 0) { /* the others get another one */
+            propose_to(world, node,
+                       pick(world, node, 2) == 0 ? all & ~some : pick_mask(world, node), view);
+        }
+        return;
     }
+    propose_to(world, node, lies(world, node, FAULT_LIE_WITHHOLD, 2) ? pick_mask(world, node) : all,
+               view);
+}
+
+static struct certificate *forged(struct sim_world *world, struct sim_node *node)
+{
+    struct certificate *out = calloc(1, sizeof(*out));
+    ASSERT(out != NULL);
+    out->kind = (enum vote_kind)(1 + pick(world, node, 3));
+    out->epoch = 1;
+    out->view = node->lie_view + pick(world, node, 100);
+    const struct sim_block *block = pick_seen(world, node);
+    if (out->kind != VOTE_NULLIFY && block != NULL) {
+        out->proposal = block->hash;
+    }
+    for (uint32_t i = 0; i < world->plan.n; i++) {
+        uint64_t random = draw(world, DRAW_LIE, node->index);
+        validator_bitmap_set(&out->signers, i);
+        random_fill(&random, out->signatures[i].bytes, SIGNATURE_SIZE);
+    }
+    out->signature_count = pick(world, node, 10) == 0 ? 1 : world->plan.n;
+    return out;
 }
 
 static void forge(struct sim_world *world, struct sim_node *node)
 {
-    struct sim_message *message = message_new(SIM_CERTIFICATE, node->index);
-    message->certificate = calloc(1, sizeof(*message->certificate));
-    ASSERT(message->certificate != NULL);
-    struct certificate *forged = message->certificate;
-    forged->kind = (enum vote_kind)(1 + draw(world, 3));
-    forged->epoch = 1;
-    forged->view = node->lie_view + draw(world, 100);
-    const struct sim_block *block = draw_seen(world, node);
-    if (forged->kind != VOTE_NULLIFY && block != NULL) {
-        forged->proposal = block->hash;
-    }
-    for (uint32_t i = 0; i < world->plan.n; i++) {
-        validator_bitmap_set(&forged->signers, i);
-        random_fill(&world->random, forged->signatures[i].bytes, SIGNATURE_SIZE);
-    }
-    forged->signature_count = draw(world, 10) == 0 ? 1 : world->plan.n;
+    struct sim_message *message = message_new(SIM_CERTIFICATE, node);
+    message->certificate = forged(world, node);
     world_send(world, CONSENSUS_ALL, message);
 }
 
 static void answer_block(struct sim_world *world, struct sim_node *node,
                          const struct sim_message *message)
 {
+    if (lies(world, node, FAULT_LIE_WITHHOLD, 1)) {
+        return;
+    }
     for (uint32_t i = 0; i < SEEN_MAX && i < node->seen_count; i++) {
-        if (draw(world, 2) == 0 && hash_equal(&node->seen[i]->hash, &message->hash)) {
-            struct sim_message reply = {
-                .kind = SIM_PROPOSAL, .from = node->index, .block_count = 1};
-            reply.blocks[0] = node->seen[i];
-            send_to(world, 1U << message->from, &reply);
+        if (hash_equal(&node->seen[i]->hash, &message->hash)) {
+            struct sim_message *reply = message_new(SIM_PROPOSAL, node);
+            reply->block_count = 1;
+            reply->blocks[0] = node->seen[i];
+            world_send(world, message->from, reply);
         }
     }
 }
 
-void liar_deliver(struct sim_world *world, struct sim_node *node, const struct sim_message *message)
+/* To one who catches up: blocks that do not follow, under a certificate that is not one. */
+static void answer_sync(struct sim_world *world, struct sim_node *node,
+                        const struct sim_message *message)
 {
-    uint64_t view = 0;
+    if (node->seen_count == 0 || !lies(world, node, FAULT_LIE_SYNC, 1)) {
+        return;
+    }
+    struct sim_message *reply = message_new(SIM_SYNC_ANSWER, node);
+    reply->certificate = forged(world, node);
+    for (uint32_t i = 1 + pick(world, node, 3); i > 0; i--) {
+        reply->blocks[reply->block_count++] = pick_seen(world, node);
+    }
+    reply->certificate->kind = VOTE_FINALIZE;
+    reply->certificate->proposal = reply->blocks[reply->block_count - 1]->hash;
+    world_send(world, message->from, reply);
+}
+
+static uint64_t view_of(struct sim_world *world, struct sim_node *node,
+                        const struct sim_message *message)
+{
     switch (message->kind) {
     case SIM_PROPOSAL:
         remember(node, message->blocks[0]);
         vote_on(world, node, message->blocks[0]);
-        break;
+        return 0;
     case SIM_VOTE:
-        view = message->vote.view;
-        break;
+        return message->vote.view < node->lie_view + 100 ? message->vote.view : 0;
     case SIM_CERTIFICATE:
-        view = message->certificate->view + 1;
-        break;
+        return fake_verify(world, message->certificate) ? message->certificate->view + 1 : 0;
     case SIM_GET_BLOCK:
         answer_block(world, node, message);
-        break;
+        return 0;
+    case SIM_SYNC_ASK:
+        answer_sync(world, node, message);
+        return 0;
     case SIM_STATUS:
     case SIM_GET_CERTIFICATES:
-    case SIM_SYNC_ASK:
     case SIM_SYNC_ANSWER:
     case SIM_TX:
     case SIM_PEER_UP:
-        break;
+        return 0;
     }
+    UNREACHABLE();
+}
+
+void liar_deliver(struct sim_world *world, struct sim_node *node, const struct sim_message *message)
+{
+    if (lies(world, node, FAULT_LIE_SILENT, 1)) {
+        return;
+    }
+    const uint64_t view = world->nodes[message->via].liar ? 0 : view_of(world, node, message);
     node->lie_view = view > node->lie_view ? view : node->lie_view;
+    if (fault_value(world, FAULT_LIE_LATE, node->index) != 0) {
+        return; /* it proposes when it lies, at leisure */
+    }
     for (uint64_t next = node->lie_view; next <= node->lie_view + 1; next++) {
-        if (next > node->lied_view && (next - 1) % world->plan.n == node->index &&
-            draw(world, 3) == 0) {
+        if (next > node->lied_view && (next - 1) % world->plan.n == node->validator &&
+            pick(world, node, 3) == 0) {
             propose(world, node, next);
         }
     }
 }
 
+/* Something said before, again, to whom it likes. */
+static void replay(struct sim_world *world, struct sim_node *node)
+{
+    const struct sim_block *block = pick_seen(world, node);
+    if (block != NULL && block->proposal.rest.leader == node->validator) {
+        const struct sim_message message = {.kind = SIM_PROPOSAL,
+                                            .from = node->validator,
+                                            .via = node->index,
+                                            .block_count = 1,
+                                            .blocks = {block}};
+        send_to(world, pick_mask(world, node), &message);
+    }
+    if (block != NULL) {
+        vote_on(world, node, block);
+    }
+}
+
+/* P10: a view far away, as vote and as claim. */
+static void far_away(struct sim_world *world, struct sim_node *node)
+{
+    const struct vote vote = {.kind = VOTE_NULLIFY,
+                              .view = node->lie_view + 5000 + pick(world, node, 1000)};
+    vote_to(world, node, pick_mask(world, node), vote);
+    struct sim_message *message = message_new(SIM_STATUS, node);
+    message->view = vote.view;
+    message->extra = vote.view - 1;
+    world_send(world, CONSENSUS_ALL, message);
+}
+
 /* Now and then, without a cause. */
 void liar_lie(struct sim_world *world, struct sim_node *node)
 {
-    const struct sim_block *block = draw_seen(world, node);
-    if (block != NULL && draw(world, 2) == 0) {
-        vote_on(world, node, block);
+    if (fault_value(world, FAULT_LIE_SILENT, node->index) != 0) {
+        return;
     }
-    if (draw(world, 4) == 0) {
-        const struct vote vote = {.kind = VOTE_NULLIFY, .view = node->lie_view + draw(world, 2)};
+    if (lies(world, node, FAULT_LIE_REPLAY, 2)) {
+        replay(world, node);
+    }
+    if (lies(world, node, FAULT_LIE_VOTES, 4)) {
+        const struct vote vote = {.kind = VOTE_NULLIFY,
+                                  .view = node->lie_view + pick(world, node, 2)};
         if (vote.view > 0) {
-            vote_to(world, node, draw_mask(world), vote);
+            vote_to(world, node, pick_mask(world, node), vote);
         }
     }
-    if (draw(world, 20) == 0) {
+    if (lies(world, node, FAULT_LIE_PHANTOM, 8)) {
+        struct vote vote = {.kind = pick(world, node, 2) == 0 ? VOTE_NOTARIZE : VOTE_FINALIZE,
+                            .view = node->lie_view + 1};
+        uint64_t random = draw(world, DRAW_LIE, node->index);
+        random_fill(&random, vote.proposal.bytes, HASH_SIZE);
+        vote_to(world, node, everyone(world), vote);
+    }
+    if (lies(world, node, FAULT_LIE_FORGE, 20)) {
         forge(world, node);
     }
-    if (draw(world, 40) == 0) { /* P10: a view far away */
-        const struct vote vote = {.kind = VOTE_NULLIFY,
-                                  .view = node->lie_view + 5000 + draw(world, 1000)};
-        vote_to(world, node, draw_mask(world), vote);
+    if (lies(world, node, FAULT_LIE_FUTURE, 40)) {
+        far_away(world, node);
+    }
+    const uint64_t next = node->lie_view;
+    if (next > node->lied_view && (next - 1) % world->plan.n == node->validator &&
+        lies(world, node, FAULT_LIE_LATE, 8)) {
+        propose(world, node, next);
     }
 }

@@ -62,7 +62,7 @@ static void restore_record(void *context, const struct journal_record *record)
         struct vote vote = {.kind = (enum vote_kind)record->payload.data[0],
                             .epoch = record->epoch,
                             .view = record->view,
-                            .validator = node->index};
+                            .validator = node->validator};
         memcpy(vote.proposal.bytes, record->payload.data + 1, HASH_SIZE);
         consensus_restore_vote(node->core, &vote);
         return;
@@ -75,7 +75,7 @@ static void restore_signed(void *context, const struct vote *vote)
 {
     const struct restore *restore = context;
     struct vote own = *vote;
-    own.validator = restore->node->index;
+    own.validator = restore->node->validator;
     consensus_restore_vote(restore->node->core, &own);
 }
 
@@ -83,7 +83,7 @@ static void init_core(const struct sim_world *world, struct sim_node *node)
 {
     struct consensus_config config = {.epoch = 1,
                                       .validator_count = world->plan.n,
-                                      .self = node->index,
+                                      .self = node->validator,
                                       .delta_0_ms = 100,
                                       .delta_max_ms = 3000,
                                       .c_max_ms = 200,
@@ -110,25 +110,35 @@ void node_boot(struct sim_world *world, struct sim_node *node)
     struct restore restore = {.world = world, .node = node};
     const struct disk_port port = sim_disk_port(&node->disk);
     const struct sign_identity identity = {.chain_id = {{1}},
-                                           .key = {{(uint8_t)(node->index + 1)}}};
+                                           .key = {{(uint8_t)(node->validator + 1)}}};
     node->incarnation++;
     world_trace(world, node->index, "boot %u at height %llu", node->incarnation,
                 (unsigned long long)node->height);
     init_core(world, node);
     node->up = true;
-    if (!journal_open(&port, restore_record, &restore, &node->journal, &error) ||
-        !sign_state_open(&port, &identity, node->incarnation == 1, &node->sign_state, &error)) {
+    const bool torn =
+        node->born && fault_strikes(world, FAULT_POWER_BOOT, DRAW_POWER_BOOT, node->index);
+    node->disk.sync_fails = torn;
+    const bool opened = journal_open(&port, restore_record, &restore, &node->journal, &error) &&
+                        sign_state_open(&port, &identity, !node->born, &node->sign_state, &error);
+    node->disk.sync_fails = false;
+    if (torn) {
+        node_crash(world, node, draw_below(world, DRAW_DOWN, node->index, 1000000));
+        return;
+    }
+    if (!opened) {
         check_fail(world->check, "crash", "node %u does not start: %.120s", node->index,
                    error.detail);
         return;
     }
+    node->born = true;
     sign_state_export(node->sign_state, restore_signed, &restore);
     struct consensus_event start = {.kind = CONSENSUS_ON_START};
     node_step(world, node, &start);
     for (uint32_t i = 0; i < world->plan.n && node->up; i++) {
-        if (i != node->index && world->group[i] == world->group[node->index]) {
+        if (i != node->validator && fault_is_linked(world, i, node->index)) {
             struct consensus_event up = {.kind = CONSENSUS_ON_PEER_UP, .from = i};
-            world_send(world, i, message_new(SIM_PEER_UP, node->index));
+            world_send(world, i, message_new(SIM_PEER_UP, node));
             node_step(world, node, &up);
         }
     }
@@ -152,13 +162,18 @@ static void node_down(struct sim_node *node)
     node->timer_order = 0;
 }
 
-void node_crash(struct sim_world *world, struct sim_node *node)
+void node_crash(struct sim_world *world, struct sim_node *node, uint64_t down_us)
 {
+    uint64_t random = draw(world, DRAW_DISK, node->index);
     world_trace(world, node->index, "CRASH");
     node_down(node);
-    sim_disk_crash(&node->disk, &world->random);
+    sim_disk_crash(&node->disk, &random);
+    world->hits[FAULT_LOST] += node->disk.harm.lost;
+    world->hits[FAULT_TORN] += node->disk.harm.torn;
+    world->hits[FAULT_REORDERED] += node->disk.harm.reordered;
+    world->hits[FAULT_UNNAMED] += node->disk.harm.unnamed;
     const struct sim_event boot = {.kind = SIM_BOOT, .node = node->index};
-    world_push(world, 1000 + random_below(&world->random, 3000000), &boot);
+    world_push(world, down_us, &boot);
 }
 
 void node_free(struct sim_node *node)
@@ -219,10 +234,21 @@ static void deliver_certificate(struct sim_world *world, struct sim_node *node,
     node_step(world, node, &event);
 }
 
-/* K9: when its time is admissible here; the clocks of nodes differ. */
-static uint64_t earliest_ok_ms(const struct sim_node *node, const struct sim_block *block)
+int64_t node_skew_ms(struct sim_world *world, const struct sim_node *node)
 {
-    const int64_t at = (int64_t)block->content.time_ms - SIM_DRIFT_MS - node->skew_ms;
+    const uint64_t ahead_ms = fault_value(world, FAULT_CLOCK, node->index);
+    const uint64_t behind_ms = fault_value(world, FAULT_CLOCK_BACK, node->index);
+    world->hits[FAULT_CLOCK] += ahead_ms != 0 ? 1 : 0;
+    world->hits[FAULT_CLOCK_BACK] += behind_ms != 0 ? 1 : 0;
+    return node->skew_ms + (int64_t)ahead_ms - (int64_t)behind_ms;
+}
+
+/* K9: when its time is admissible here; the clocks of nodes differ. */
+static uint64_t earliest_ok_ms(struct sim_world *world, const struct sim_node *node,
+                               const struct sim_block *block)
+{
+    const int64_t skew_ms = node_skew_ms(world, node);
+    const int64_t at = (int64_t)block->content.time_ms - SIM_DRIFT_MS - skew_ms;
     return at > 0 ? (uint64_t)at : 0;
 }
 
@@ -242,15 +268,16 @@ static void deliver_proposal(struct sim_world *world, struct sim_node *node,
                               .proposal = block->hash,
                               .validator = block->proposal.rest.leader,
                               .signature = block->signature};
-    struct consensus_event event = {.kind = CONSENSUS_ON_PROPOSAL,
-                                    .from = message->from,
-                                    .proposal = {.proposal = &block->proposal,
-                                                 .hash = block->hash,
-                                                 .parent_id = block->content.parent_id,
-                                                 .bad = block->content.salt == UINT64_MAX,
-                                                 .empty = block->content.tx_count == 0,
-                                                 .due_work = is_due(node, block),
-                                                 .earliest_ok_ms = earliest_ok_ms(node, block)}};
+    struct consensus_event event = {
+        .kind = CONSENSUS_ON_PROPOSAL,
+        .from = message->from,
+        .proposal = {.proposal = &block->proposal,
+                     .hash = block->hash,
+                     .parent_id = block->content.parent_id,
+                     .bad = block->content.salt == UINT64_MAX,
+                     .empty = block->content.tx_count == 0,
+                     .due_work = is_due(node, block),
+                     .earliest_ok_ms = earliest_ok_ms(world, node, block)}};
     if (is_vote_genuine(world, &vote)) {
         node_step(world, node, &event);
     }
@@ -261,7 +288,7 @@ static void serve_block(struct sim_world *world, struct sim_node *node,
 {
     const struct sim_block *block = ledger_block(node, &message->hash);
     if (block != NULL) {
-        struct sim_message *reply = message_new(SIM_PROPOSAL, node->index);
+        struct sim_message *reply = message_new(SIM_PROPOSAL, node);
         reply->blocks[0] = block;
         reply->block_count = 1;
         world_send(world, message->from, reply);
@@ -280,7 +307,7 @@ static void serve_sync(struct sim_world *world, struct sim_node *node,
     if (from == 0 || last < from) {
         return;
     }
-    struct sim_message *reply = message_new(SIM_SYNC_ANSWER, node->index);
+    struct sim_message *reply = message_new(SIM_SYNC_ANSWER, node);
     for (uint64_t h = from; h <= last; h++) {
         reply->blocks[reply->block_count++] = node->chain[h - 1].block;
     }
@@ -394,7 +421,8 @@ static void answer_open(struct sim_world *world, struct sim_node *node)
         const struct sim_block *block = ledger_block(node, &request.proposal);
         const enum consensus_certify verdict =
             block == NULL ? CONSENSUS_CERTIFY_PENDING : ledger_execute(node, block);
-        if (verdict == CONSENSUS_CERTIFY_PENDING && !chance(world, 1)) {
+        if (verdict == CONSENSUS_CERTIFY_PENDING &&
+            draw_below(world, DRAW_PENDING, node->index, 100) != 0) {
             i++;
             continue;
         }
@@ -405,7 +433,10 @@ static void answer_open(struct sim_world *world, struct sim_node *node)
                                                    .certified = {.view = request.view,
                                                                  .proposal = request.proposal,
                                                                  .verdict = verdict}}};
-        world_push(world, random_below(&world->random, 6000), &event);
+        const uint64_t late_ms = fault_value(world, FAULT_CERTIFY, node->index);
+        world->hits[FAULT_CERTIFY] += late_ms != 0 ? 1 : 0;
+        world_push(world, draw_below(world, DRAW_CERTIFY, node->index, 6000) + late_ms * 1000,
+                   &event);
         if (verdict == CONSENSUS_CERTIFY_PENDING) {
             i++;
         } else {
@@ -429,7 +460,7 @@ void node_work(struct sim_world *world, struct sim_node *node)
 void node_retry(struct sim_world *world, struct sim_node *node)
 {
     for (uint32_t i = 0; i < node->tx_count; i++) {
-        struct sim_message *message = message_new(SIM_TX, node->index);
+        struct sim_message *message = message_new(SIM_TX, node);
         message->view = node->txs[i];
         world_send(world, CONSENSUS_ALL, message);
     }

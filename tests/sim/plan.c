@@ -1,134 +1,207 @@
-#include "tests/sim/sim.h"
+#include "tests/sim/fault.h"
+#include "tests/support/random.h"
 
-/* What happens in a run: drawn from the seed alone. */
+/* What happens in a run, drawn from the seed alone.  Each feature is there or not (swarm), so
+ * that quiet runs and runs with one trouble only exist, too. */
 
-enum { SECOND_US = 1000000 };
+#define SECOND_US UINT64_C(1000000)
 
-static void draw_network(struct sim_world *world)
+struct draft {
+    struct sim_plan *plan;
+    bool absence;
+    uint64_t random;
+};
+
+static uint64_t below(struct draft *draft, uint64_t limit)
 {
-    static const uint32_t sizes[] = {4, 4, 4, 4, 4, 4, 4, 1, 5, 7};
-    struct sim_plan *plan = &world->plan;
-    uint64_t *random = &world->random;
-    plan->n = sizes[random_below(random, sizeof(sizes) / sizeof(sizes[0]))];
-    plan->has_liar = plan->n >= 4 && chance(world, 64); /* half of all seeds */
-    plan->drop_percent = (uint32_t)random_below(random, 4) * 8;
-    plan->repeat_percent = (uint32_t)random_below(random, 3) * 5;
-    plan->crash_per_million = chance(world, 60) ? (uint32_t)random_below(random, 2500) : 0;
-    plan->build_fail_percent = 2;
-    plan->delay_us = 500 + (uint32_t)random_below(random, 20000);
-    plan->heal_us = 4 * SECOND_US + random_below(random, 8 * SECOND_US);
+    return random_below(&draft->random, limit);
+}
+
+static bool chance(struct draft *draft, uint32_t percent)
+{
+    return below(draft, 100) < percent;
+}
+
+void plan_add(struct sim_plan *plan, const struct sim_fault *fault)
+{
+    if (plan->fault_count < PLAN_FAULTS_MAX && fault->value > 0 && fault->to_us > fault->from_us) {
+        plan->faults[plan->fault_count++] = *fault;
+    }
+}
+
+static uint32_t any_node(struct draft *draft)
+{
+    return (uint32_t)below(draft, draft->plan->n);
+}
+
+/* From some time before healing for some time. */
+static void add_span(struct draft *draft, enum fault_class class, uint32_t node, uint64_t value)
+{
+    const uint64_t heal_us = draft->plan->heal_us;
+    const uint64_t from_us = below(draft, heal_us);
+    const uint64_t to_us = from_us + 1 + below(draft, 3 * SECOND_US);
+    plan_add(draft->plan, &(struct sim_fault){.class = class,
+                                              .node = node,
+                                              .from_us = from_us,
+                                              .to_us = to_us < heal_us ? to_us : heal_us,
+                                              .value = value});
+}
+
+/* At one node: drawn after the value. */
+static void add_one(struct draft *draft, enum fault_class class, uint64_t value)
+{
+    add_span(draft, class, any_node(draft), value);
+}
+
+/* From the start until healing, everywhere. */
+static void add_whole(struct draft *draft, enum fault_class class, uint64_t value)
+{
+    plan_add(draft->plan, &(struct sim_fault){.class = class,
+                                              .node = FAULT_ALL_NODES,
+                                              .to_us = draft->plan->heal_us,
+                                              .value = value});
+}
+
+static void draw_sizes(struct draft *draft)
+{
+    static const uint32_t sizes[] = {4, 4, 4, 4, 4, 4, 4, 7, 7, 10, 5, 1};
+    struct sim_plan *plan = draft->plan;
+    plan->n = sizes[below(draft, sizeof(sizes) / sizeof(sizes[0]))];
+    plan->delay_us = 500 + (uint32_t)below(draft, 20000);
+    plan->heal_us = 4 * SECOND_US + below(draft, 8 * SECOND_US);
+    plan->tx_count = 5 + (uint32_t)below(draft, 25);
+    /* Backoff has grown to 3 s at most: a view costs 3 x 3 s + 0.2 s, and one leader in two
+     * may be down or lying for a while. */
+    plan->end_us = plan->heal_us + 150 * SECOND_US;
+}
+
+static void draw_network(struct draft *draft)
+{
+    add_whole(draft, FAULT_DROP, below(draft, 4) * 8);
+    add_whole(draft, FAULT_REPEAT, below(draft, 3) * 5);
+    add_whole(draft, FAULT_STRAGGLE, below(draft, 2) * 3);
+    add_whole(draft, FAULT_CORRUPT, below(draft, 3) == 0 ? 2 : 0);
+    if (chance(draft, 20)) {
+        add_one(draft, FAULT_SLOW, 2 + below(draft, 49));
+    }
+    for (uint64_t k = below(draft, 4); k > 0; k--) {
+        const uint64_t mask =
+            chance(draft, 50) ? UINT64_C(0x5555555555555555) : UINT64_MAX; /* two groups only */
+        add_span(draft, FAULT_CUT, FAULT_ALL_NODES,
+                 random_next(&draft->random) & mask & ((UINT64_C(1) << (2 * draft->plan->n)) - 1));
+    }
+    static const enum fault_class links[] = {FAULT_DEAF, FAULT_MUTE, FAULT_FLAP};
+    for (uint32_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+        if (chance(draft, 12)) {
+            add_one(draft, links[i], 20 + below(draft, 100));
+        }
+    }
+}
+
+static void draw_process(struct draft *draft)
+{
+    if (chance(draft, 60)) {
+        const uint64_t rate = below(draft, 2500);
+        add_whole(draft, FAULT_POWER, rate);
+        add_whole(draft, FAULT_POWER_SAVE, rate * 8);
+        add_whole(draft, FAULT_POWER_SYNC, rate);
+        add_whole(draft, FAULT_POWER_BOOT, chance(draft, 50) ? 300000 : 0);
+    }
+    for (uint64_t k = below(draft, 5); k > 0; k--) {
+        add_one(draft, FAULT_CRASH, 1 + below(draft, 3000));
+    }
+    if (chance(draft, 25)) { /* the whole cluster */
+        add_span(draft, FAULT_CRASH, FAULT_ALL_NODES, 1 + below(draft, 3000));
+    }
+    for (uint64_t k = chance(draft, 30) ? 1 + below(draft, 3) : 0; k > 0; k--) {
+        add_one(draft, FAULT_PAUSE, 1);
+    }
+    if (chance(draft, 20)) {
+        add_one(draft, FAULT_CLOCK, 1 + below(draft, 3600000));
+    }
+    if (chance(draft, 20)) {
+        add_one(draft, FAULT_CLOCK_BACK, 1 + below(draft, 3600000));
+    }
+    add_whole(draft, FAULT_BUILD, 2);
+    if (chance(draft, 20)) {
+        add_one(draft, FAULT_CERTIFY, 10 + below(draft, 2000));
+    }
 }
 
 /* A fast network that never rests, and one node that is away for long: it comes back more than
  * a window of views behind. */
-static void draw_long_absence(struct sim_world *world)
+static void draw_long_absence(struct draft *draft)
 {
-    uint64_t *random = &world->random;
-    struct sim_plan *plan = &world->plan;
-    plan->delay_us = 300 + (uint32_t)random_below(random, 1000);
-    plan->drop_percent = 0;
-    plan->crash_per_million = 0;
-    plan->heal_us = 6 * SECOND_US + random_below(random, 2 * SECOND_US);
-    if (chance(world, 40)) { /* nobody can build: views without finality, by the hundreds */
-        plan->build_fail_percent = 100;
-        plan->has_liar = false;
+    struct sim_plan *plan = draft->plan;
+    draft->absence = true;
+    plan->delay_us = 300 + (uint32_t)below(draft, 1000);
+    plan->heal_us = 10 * SECOND_US + below(draft, 2 * SECOND_US);
+    plan->end_us = plan->heal_us + 150 * SECOND_US;
+    plan->tx_count = 350;
+    if (chance(draft, 40)) { /* nobody can build: views without finality, by the hundreds */
+        add_whole(draft, FAULT_BUILD, 100);
     }
-    struct sim_event inject = {.kind = SIM_INJECT};
-    for (uint64_t k = 0; k < 250; k++) {
-        inject.node = (uint32_t)random_below(random, plan->n);
-        inject.extra = ++world->tx_count;
-        world_push(world, random_below(random, plan->heal_us), &inject);
+    if (chance(draft, 50)) { /* the journal begins and drops files only in such runs */
+        add_whole(draft, FAULT_POWER_NAME, 1 + below(draft, 100));
     }
-    struct sim_event away = {.kind = SIM_CUT,
-                             .extra = UINT64_C(1) << (2 * random_below(random, plan->n))};
-    world_push(world, SECOND_US / 2, &away);
-    away.extra = 0;
-    world_push(world, 3 * SECOND_US + random_below(random, 3 * SECOND_US), &away);
+    const uint64_t to_us = 5 * SECOND_US + below(draft, 4 * SECOND_US);
+    plan_add(plan, &(struct sim_fault){.class = FAULT_CUT,
+                                       .node = FAULT_ALL_NODES,
+                                       .from_us = SECOND_US / 2,
+                                       .to_us = to_us,
+                                       .value = UINT64_C(1) << (2 * any_node(draft))});
 }
 
-static void draw_crashes(struct sim_world *world)
+static void add_lie(struct draft *draft, enum fault_class class, uint32_t liar)
 {
-    uint64_t *random = &world->random;
-    struct sim_event event = {.kind = SIM_CRASH};
-    for (uint64_t k = random_below(random, 5); k > 0; k--) {
-        event.node = (uint32_t)random_below(random, world->plan.n);
-        world_push(world, random_below(random, world->plan.heal_us), &event);
-    }
-    if (chance(world, 25)) { /* the whole cluster */
-        const uint64_t at_us = random_below(random, world->plan.heal_us);
-        for (event.node = 0; event.node < world->plan.n; event.node++) {
-            world_push(world, at_us + random_below(random, 2000), &event);
+    plan_add(draft->plan,
+             &(struct sim_fault){
+                 .class = class, .node = liar, .to_us = draft->plan->end_us, .value = 1});
+}
+
+/* Half of the liars do everything, the others a few things.  Who catches up after a long
+ * absence may meet one that lies about nothing but the past. */
+static void draw_liar(struct draft *draft, uint32_t liar)
+{
+    const bool everything = chance(draft, 50);
+    const bool about_the_past = draft->absence && chance(draft, 60);
+    const uint32_t before = draft->plan->fault_count;
+    for (uint32_t i = 0; i < FAULT_COUNT; i++) {
+        const enum fault_class class = (enum fault_class)i;
+        const bool chosen = about_the_past
+                                ? class == FAULT_LIE_SYNC
+                                : class != FAULT_LIE_SILENT && (everything || chance(draft, 20));
+        if (fault_group(class) == FAULT_LIE && chosen) {
+            add_lie(draft, class, liar);
         }
     }
-}
-
-static void draw_cuts(struct sim_world *world)
-{
-    uint64_t *random = &world->random;
-    for (uint64_t k = random_below(random, 4); k > 0; k--) {
-        struct sim_event event = {.kind = SIM_CUT, .extra = random_next(random)};
-        if (chance(world, 50)) { /* two groups only */
-            event.extra &= UINT64_C(0x5555555555555555);
-        }
-        const uint64_t at_us = random_below(random, world->plan.heal_us);
-        world_push(world, at_us, &event);
-        event.extra = 0;
-        world_push(world, at_us + random_below(random, 3 * SECOND_US), &event);
+    if (draft->plan->fault_count == before) {
+        add_lie(draft, FAULT_LIE_SILENT, liar);
     }
 }
 
-static void draw_txs(struct sim_world *world)
+/* Up to f of them. */
+static void draw_liars(struct draft *draft)
 {
-    uint64_t *random = &world->random;
-    const uint64_t before = 5 + random_below(random, 25);
-    struct sim_event event = {.kind = SIM_INJECT};
-    for (uint64_t k = 0; k < before + 4; k++) {
-        event.node = (uint32_t)random_below(random, world->plan.n);
-        event.extra = ++world->tx_count;
-        const uint64_t at_us =
-            k < before ? random_below(random, world->plan.heal_us)
-                       : world->plan.heal_us + 1000 + random_below(random, 2 * SECOND_US);
-        world_push(world, at_us, &event);
+    const uint32_t n = draft->plan->n;
+    const uint32_t f = (n - 1) / 3;
+    uint32_t liars = f > 0 && chance(draft, 64) ? 1 + (uint32_t)below(draft, f) : 0;
+    uint32_t liar = any_node(draft);
+    for (; liars > 0; liars--, liar = (liar + 1) % n) {
+        draw_liar(draft, liar);
     }
-    /* One that is sure to arrive, so that progress must be made. */
-    for (event.node = 0; event.node < world->plan.n; event.node++) {
-        event.extra = world->tx_count + 1;
-        world_push(world, world->plan.heal_us + 2 * SECOND_US, &event);
-    }
-    world->tx_count++;
 }
 
-void plan_draw(struct sim_world *world)
+void plan_expand(uint64_t seed, struct sim_plan *out)
 {
-    draw_network(world);
-    for (uint32_t i = 0; i < world->plan.n; i++) {
-        struct sim_node *node = &world->nodes[i];
-        node->index = i;
-        node->skew_ms = (int64_t)random_below(&world->random, 400) - 200;
-        const struct sim_event boot = {.kind = SIM_BOOT, .node = i};
-        const struct sim_event ping = {.kind = SIM_PING, .node = i};
-        const struct sim_event retry = {.kind = SIM_RETRY, .node = i};
-        world_push(world, random_below(&world->random, 300000), &boot);
-        world_push(world, random_below(&world->random, SIM_PING_MS * 1000), &ping);
-        world_push(world, random_below(&world->random, 500000), &retry);
-    }
-    if (world->plan.n >= 4 && chance(world, 12)) {
-        draw_long_absence(world);
+    struct draft draft = {.plan = out, .random = draw_hash(seed, DRAW_PLAN, 0, 0)};
+    *out = (struct sim_plan){.seed = seed};
+    draw_sizes(&draft);
+    if (out->n >= 4 && chance(&draft, 20)) {
+        draw_long_absence(&draft);
     } else {
-        draw_crashes(world);
-        draw_cuts(world);
+        draw_network(&draft);
+        draw_process(&draft);
     }
-    if (world->plan.has_liar) {
-        const uint32_t liar = (uint32_t)random_below(&world->random, world->plan.n);
-        world->nodes[liar].liar = true;
-        world->nodes[liar].up = true;
-        const struct sim_event lie = {.kind = SIM_LIE, .node = liar};
-        world_push(world, 1000, &lie);
-    }
-    draw_txs(world);
-    /* Backoff has grown to 3 s at most: a view costs 3 x 3 s + 0.2 s, and one leader in two
-     * may be down or lying for a while. */
-    world->plan.end_us = world->plan.heal_us + 150 * (uint64_t)SECOND_US;
-    const struct sim_event heal = {.kind = SIM_HEAL};
-    world_push(world, world->plan.heal_us, &heal);
+    draw_liars(&draft);
 }

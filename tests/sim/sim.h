@@ -7,20 +7,23 @@
 #include "store/sign_state/sign_state.h"
 #include "tests/sim/check.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/fault.h"
 
 /* The simulator: a handful of real cores, journals and sign.states on disks that forget, a
  * network that loses, delays, repeats and cuts, and sometimes a validator that lies; all in
  * virtual time from one seed.
  *
- *   main.c   seeds, options, exit code        plan.c    what happens when, drawn from the seed
- *   world.c  the queue of things to come      node.c    one honest node: events, restart
- *   act.c    carrying out a core's actions    block.c   blocks, fake execution, fake signatures
- *   liar.c   the dishonest validator          check.c   what must hold (knows nothing of the core)
+ *   main.c    seeds, options, exit code       fault.c     the table of faults, draws
+ *   plan.c    a seed's list of faults         scenario.c  that list as text; shrink.c: shorter
+ *   world.c   the queue of things to come     network.c   links, delays, what they lose
+ *   node.c    one honest node: events         act.c       carrying out a core's actions
+ *   block.c   blocks, fake signatures         ledger.c    fake execution, the final chain
+ *   liar.c    the dishonest validator         check.c     what must hold (knows no rule)
  *
- * Every draw comes from world.random, every event from the queue: one seed is one run. */
+ * Every decision comes from draw(), every event from the queue: one plan is one run. */
 
 enum {
-    SIM_NODES_MAX = 7,
+    SIM_NODES_MAX = 12,
     SIM_BLOCK_TXS_MAX = 8,
     SIM_POOL_MAX = 512,   /* proposals a node keeps; reaching it is a finding */
     SIM_CHAIN_MAX = 4096, /* final blocks of a run */
@@ -66,7 +69,8 @@ enum sim_message_kind {
 
 struct sim_message {
     enum sim_message_kind kind;
-    uint32_t from;
+    uint32_t from; /* validator */
+    uint32_t via;  /* the process that sent it */
     uint64_t view; /* or height, or transaction */
     uint64_t extra;
     struct vote vote;
@@ -83,10 +87,10 @@ enum sim_event_kind {
     SIM_PING,
     SIM_LIE,
     SIM_BOOT,
-    SIM_CRASH,
-    SIM_CUT,    /* partition: groups from extra's bits */
-    SIM_INJECT, /* transaction extra at node */
-    SIM_RETRY,  /* transactions and open certify requests of node */
+    SIM_INJECT,       /* transaction extra at node */
+    SIM_RETRY,        /* transactions and open certify requests of node */
+    SIM_FAULT_BEGINS, /* plan.faults[extra] */
+    SIM_FAULT_ENDS,
     SIM_HEAL,
 };
 
@@ -116,9 +120,11 @@ struct sim_final {
 };
 
 struct sim_node {
-    uint32_t index;
+    uint32_t index;     /* of this process: its place in the network */
+    uint32_t validator; /* whose key it holds */
     bool liar;
     bool up;
+    bool born; /* has opened its files once */
     uint32_t incarnation;
     int64_t skew_ms;
 
@@ -146,21 +152,7 @@ struct sim_node {
     uint32_t seen_count;
 };
 
-struct sim_plan {
-    uint32_t n;
-    bool has_liar;
-    uint32_t drop_percent;
-    uint32_t repeat_percent;
-    uint32_t crash_per_million;  /* of an action */
-    uint32_t delay_us;           /* mean */
-    uint32_t build_fail_percent; /* before healing */
-    uint64_t heal_us;
-    uint64_t end_us; /* progress must have been made by then */
-};
-
 struct sim_world {
-    uint64_t seed;
-    uint64_t random;
     uint64_t now_us;
     uint64_t order;
     uint64_t event_count;
@@ -168,7 +160,11 @@ struct sim_world {
     bool trace;
     bool healed;
     struct sim_plan plan;
-    uint32_t group[SIM_NODES_MAX];
+    bool planned[FAULT_COUNT]; /* some fault of the plan has this class */
+    uint64_t hits[FAULT_COUNT];
+    uint64_t draws[DRAW_KINDS][DRAW_PLACES_MAX];
+    uint64_t sent[DRAW_PLACES_MAX]; /* messages of each link */
+    uint32_t node_count;            /* processes: the validators, and twins */
     struct sim_node nodes[SIM_NODES_MAX];
     struct sim_event *heap;
     size_t heap_count;
@@ -185,20 +181,31 @@ static inline uint64_t world_ms(const struct sim_world *world)
 {
     return world->now_us / 1000;
 }
-bool chance(struct sim_world *world, uint32_t percent);
 void world_push(struct sim_world *world, uint64_t delay_us, const struct sim_event *event);
-struct sim_message *message_new(enum sim_message_kind kind, uint32_t from);
-void message_free(struct sim_message *message);
-/* Takes the message; to may be CONSENSUS_ALL. */
-void world_send(struct sim_world *world, uint32_t to, struct sim_message *message);
 void world_trace(const struct sim_world *world, uint32_t node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void world_mix(struct sim_world *world, uint64_t value);
+void world_init(struct sim_world *world, const struct sim_plan *plan);
 void world_run(struct sim_world *world);
 void world_free(struct sim_world *world);
 
-/* plan.c */
-void plan_draw(struct sim_world *world);
+/* network.c */
+struct sim_message *message_new(enum sim_message_kind kind, const struct sim_node *from);
+void message_free(struct sim_message *message);
+/* Takes the message; to is a validator or CONSENSUS_ALL. */
+void world_send(struct sim_world *world, uint32_t to, struct sim_message *message);
+
+/* fault.c */
+uint64_t draw(struct sim_world *world, enum draw_kind kind, uint32_t place);
+uint64_t draw_below(struct sim_world *world, enum draw_kind kind, uint32_t place, uint64_t limit);
+void fault_hit(struct sim_world *world, enum fault_class class);
+/* Of the fault of this class that acts on the node now; 0: none does. */
+uint64_t fault_value(const struct sim_world *world, enum fault_class class, uint32_t node);
+/* Draws; counts a hit. */
+bool fault_strikes(struct sim_world *world, enum fault_class class, enum draw_kind kind,
+                   uint32_t node);
+bool fault_is_linked(struct sim_world *world, uint32_t from, uint32_t to);
+bool fault_is_liar(const struct sim_plan *plan, uint32_t node);
 
 /* block.c */
 const struct sim_block *block_find(const struct sim_world *world, const struct hash *hash);
@@ -215,7 +222,8 @@ void root_after(const struct hash *parent_root, const struct sim_content *conten
 struct consensus_block block_brief(const struct sim_block *block);
 
 void node_boot(struct sim_world *world, struct sim_node *node);
-void node_crash(struct sim_world *world, struct sim_node *node);
+void node_crash(struct sim_world *world, struct sim_node *node, uint64_t down_us);
+int64_t node_skew_ms(struct sim_world *world, const struct sim_node *node);
 void node_free(struct sim_node *node);
 /* One core step with everything that follows from it. */
 void node_step(struct sim_world *world, struct sim_node *node, struct consensus_event *event);

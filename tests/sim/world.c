@@ -5,12 +5,11 @@
 
 #include "tests/sim/sim.h"
 
-/* The queue, the network, and the loop. */
+/* The queue and the loop. */
 
-bool chance(struct sim_world *world, uint32_t percent)
-{
-    return random_below(&world->random, 100) < percent;
-}
+enum { PAUSE_STEP_US = 20000 };
+
+#define SECOND_US UINT64_C(1000000)
 
 static bool is_before(const struct sim_event *a, const struct sim_event *b)
 {
@@ -41,90 +40,28 @@ void world_push(struct sim_world *world, uint64_t delay_us, const struct sim_eve
     }
 }
 
+/* Of the entry at and its children, the first to happen. */
+static size_t heap_least(const struct sim_world *world, size_t at)
+{
+    size_t least = at;
+    for (size_t child = 2 * at + 1; child <= 2 * at + 2; child++) {
+        if (child < world->heap_count && is_before(&world->heap[child], &world->heap[least])) {
+            least = child;
+        }
+    }
+    return least;
+}
+
 static struct sim_event heap_pop(struct sim_world *world)
 {
     const struct sim_event first = world->heap[0];
     world->heap[0] = world->heap[--world->heap_count];
     size_t at = 0;
-    for (;;) {
-        size_t least = at;
-        for (size_t child = 2 * at + 1; child <= 2 * at + 2; child++) {
-            if (child < world->heap_count && is_before(&world->heap[child], &world->heap[least])) {
-                least = child;
-            }
-        }
-        if (least == at) {
-            return first;
-        }
+    for (size_t least = heap_least(world, at); least != at; least = heap_least(world, at)) {
         heap_swap(world, at, least);
         at = least;
     }
-}
-
-struct sim_message *message_new(enum sim_message_kind kind, uint32_t from)
-{
-    struct sim_message *message = calloc(1, sizeof(*message));
-    ASSERT(message != NULL);
-    message->kind = kind;
-    message->from = from;
-    return message;
-}
-
-void message_free(struct sim_message *message)
-{
-    if (message != NULL) {
-        free(message->certificate);
-        free(message);
-    }
-}
-
-static struct sim_message *message_copy(const struct sim_message *message)
-{
-    struct sim_message *copy = message_new(message->kind, message->from);
-    *copy = *message;
-    if (message->certificate != NULL) {
-        copy->certificate = malloc(sizeof(*copy->certificate));
-        ASSERT(copy->certificate != NULL);
-        *copy->certificate = *message->certificate;
-    }
-    return copy;
-}
-
-static uint64_t delay_draw(struct sim_world *world)
-{
-    const uint64_t mean = world->plan.delay_us;
-    uint64_t delay = mean / 4 + random_below(&world->random, mean + mean / 2);
-    if (!world->healed && chance(world, 3)) {
-        delay *= 1 + random_below(&world->random, 30); /* a straggler */
-    }
-    return delay;
-}
-
-static void send_one(struct sim_world *world, uint32_t to, const struct sim_message *message)
-{
-    if (to == message->from || to >= world->plan.n) {
-        return;
-    }
-    if (world->group[to] != world->group[message->from] ||
-        (!world->healed && chance(world, world->plan.drop_percent))) {
-        return;
-    }
-    const uint32_t copies = !world->healed && chance(world, world->plan.repeat_percent) ? 2 : 1;
-    for (uint32_t i = 0; i < copies; i++) {
-        const struct sim_event event = {
-            .kind = SIM_DELIVER, .node = to, .message = message_copy(message)};
-        world_push(world, delay_draw(world), &event);
-    }
-}
-
-void world_send(struct sim_world *world, uint32_t to, struct sim_message *message)
-{
-    for (uint32_t i = 0; i < world->plan.n; i++) {
-        if (to == CONSENSUS_ALL || to == i) {
-            send_one(world, i, message);
-        }
-    }
-    message_free(message);
+    return first;
 }
 
 void world_trace(const struct sim_world *world, uint32_t node, const char *format, ...)
@@ -151,37 +88,59 @@ void world_mix(struct sim_world *world, uint64_t value)
 static void inject(struct sim_world *world, struct sim_node *node, uint64_t tx)
 {
     if (!node->liar && node->up && ledger_tx_add(node, tx)) {
-        struct sim_message *message = message_new(SIM_TX, node->index);
+        struct sim_message *message = message_new(SIM_TX, node);
         message->view = tx;
         world_send(world, CONSENSUS_ALL, message);
     }
 }
 
-static void peers_up(struct sim_world *world, uint32_t index)
+/* Connections are made anew. */
+static void peers_up(struct sim_world *world)
 {
-    for (uint32_t i = 0; i < world->plan.n; i++) {
-        world_send(world, i, message_new(SIM_PEER_UP, index));
-    }
-}
-
-static void cut(struct sim_world *world, uint64_t groups)
-{
-    for (uint32_t i = 0; i < world->plan.n; i++) {
-        world->group[i] = (uint32_t)(groups >> (2 * i)) & 3;
-    }
-    for (uint32_t i = 0; i < world->plan.n; i++) {
-        peers_up(world, i); /* connections are made anew */
+    for (uint32_t i = 0; i < world->node_count; i++) {
+        world_send(world, CONSENSUS_ALL, message_new(SIM_PEER_UP, &world->nodes[i]));
     }
 }
 
 static void heal(struct sim_world *world)
 {
     world->healed = true;
-    cut(world, 0);
-    for (uint32_t i = 0; i < world->plan.n; i++) {
+    peers_up(world);
+    for (uint32_t i = 0; i < world->node_count; i++) {
         if (!world->nodes[i].up) {
             node_boot(world, &world->nodes[i]);
         }
+    }
+}
+
+static void crash_all(struct sim_world *world, const struct sim_fault *fault)
+{
+    for (uint32_t i = 0; i < world->node_count; i++) {
+        struct sim_node *node = &world->nodes[i];
+        if ((fault->node == i || fault->node == FAULT_ALL_NODES) && node->up && !node->liar) {
+            fault_hit(world, FAULT_CRASH);
+            node_crash(world, node, fault->value * 1000);
+        }
+    }
+}
+
+/* Most faults are asked for where they act; these act by themselves. */
+static void fault_turns(struct sim_world *world, const struct sim_event *event)
+{
+    const struct sim_fault *fault = &world->plan.faults[event->extra];
+    const bool begins = event->kind == SIM_FAULT_BEGINS;
+    world_trace(world, fault->node, "fault %s %llu %s", fault_name(fault->class),
+                (unsigned long long)fault->value, begins ? "begins" : "ends");
+    if (world->healed) {
+        return;
+    }
+    if (fault->class == FAULT_CRASH && begins) {
+        crash_all(world, fault);
+    } else if (fault->class == FAULT_PAUSE) {
+        world->hits[FAULT_PAUSE] += begins && world->nodes[fault->node].up ? 1 : 0;
+    } else if (fault->class == FAULT_CUT || fault->class == FAULT_DEAF ||
+               fault->class == FAULT_MUTE) {
+        peers_up(world);
     }
 }
 
@@ -212,7 +171,8 @@ static void periodic(struct sim_world *world, struct sim_node *node, const struc
     const uint64_t pause_us =
         event->kind == SIM_PING
             ? (uint64_t)SIM_PING_MS * 1000
-            : (event->kind == SIM_LIE ? 2000 + random_below(&world->random, 60000) : 500000);
+            : (event->kind == SIM_LIE ? 2000 + draw_below(world, DRAW_LIE_PAUSE, event->node, 60000)
+                                      : 500000);
     world_push(world, pause_us, event);
     if (event->kind == SIM_LIE) {
         liar_lie(world, node);
@@ -225,6 +185,22 @@ static void periodic(struct sim_world *world, struct sim_node *node, const struc
     }
 }
 
+/* A stopped process does nothing until it goes on. */
+static bool is_paused(struct sim_world *world, struct sim_node *node, struct sim_event *event)
+{
+    const bool acts = event->kind != SIM_FAULT_BEGINS && event->kind != SIM_FAULT_ENDS &&
+                      event->kind != SIM_HEAL && event->kind != SIM_BOOT;
+    if (!acts || fault_value(world, FAULT_PAUSE, event->node) == 0) {
+        return false;
+    }
+    const bool is_timer = event->kind == SIM_TIMER && event->order == node->timer_order;
+    world_push(world, PAUSE_STEP_US, event);
+    if (is_timer) {
+        node->timer_order = world->order;
+    }
+    return true;
+}
+
 static void happen(struct sim_world *world, struct sim_event *event)
 {
     struct sim_node *node = &world->nodes[event->node];
@@ -232,7 +208,7 @@ static void happen(struct sim_world *world, struct sim_event *event)
     case SIM_DELIVER:
         if (node->liar) {
             liar_deliver(world, node, event->message);
-        } else if (node->up && world->group[event->message->from] == world->group[event->node]) {
+        } else if (node->up && fault_is_linked(world, event->message->via, event->node)) {
             node_deliver(world, node, event->message);
         }
         message_free(event->message);
@@ -253,15 +229,9 @@ static void happen(struct sim_world *world, struct sim_event *event)
             node_boot(world, node);
         }
         return;
-    case SIM_CRASH:
-        if (node->up && !node->liar && !world->healed) {
-            node_crash(world, node);
-        }
-        return;
-    case SIM_CUT:
-        if (!world->healed) {
-            cut(world, event->extra);
-        }
+    case SIM_FAULT_BEGINS:
+    case SIM_FAULT_ENDS:
+        fault_turns(world, event);
         return;
     case SIM_INJECT:
         inject(world, node, event->extra);
@@ -273,12 +243,24 @@ static void happen(struct sim_world *world, struct sim_event *event)
     UNREACHABLE();
 }
 
+static void step(struct sim_world *world, struct sim_event *event)
+{
+    struct sim_node *node = &world->nodes[event->node];
+    if (is_paused(world, node, event)) {
+        return;
+    }
+    happen(world, event);
+    if (node->up && !node->liar) {
+        node_work(world, node);
+    }
+}
+
 /* Healed, every transaction that an honest node still remembers is final, and all honest nodes
  * have the same height. */
 static bool is_done(const struct sim_world *world)
 {
     uint64_t height = 0;
-    for (uint32_t i = 0; i < world->plan.n; i++) {
+    for (uint32_t i = 0; i < world->node_count; i++) {
         const struct sim_node *node = &world->nodes[i];
         if (node->liar) {
             continue;
@@ -290,6 +272,71 @@ static bool is_done(const struct sim_world *world)
         height = node->height;
     }
     return world->healed;
+}
+
+static void push_node(struct sim_world *world, uint32_t index)
+{
+    struct sim_node *node = &world->nodes[index];
+    node->index = index;
+    node->validator = index;
+    node->liar = fault_is_liar(&world->plan, index);
+    node->up = node->liar;
+    node->skew_ms = (int64_t)draw_below(world, DRAW_NODE, index, 400) - 200;
+    const struct sim_event boot = {.kind = SIM_BOOT, .node = index};
+    const struct sim_event ping = {.kind = SIM_PING, .node = index};
+    const struct sim_event retry = {.kind = SIM_RETRY, .node = index};
+    world_push(world, draw_below(world, DRAW_NODE, index, 300000), &boot);
+    world_push(world, draw_below(world, DRAW_NODE, index, (uint64_t)SIM_PING_MS * 1000), &ping);
+    world_push(world, draw_below(world, DRAW_NODE, index, 500000), &retry);
+    if (node->liar) {
+        const struct sim_event lie = {.kind = SIM_LIE, .node = index};
+        world_push(world, 1000, &lie);
+    }
+}
+
+/* Where and when transaction k appears does not depend on how many there are. */
+static void push_txs(struct sim_world *world)
+{
+    const uint64_t heal_us = world->plan.heal_us;
+    const uint32_t count = world->plan.tx_count;
+    struct sim_event event = {.kind = SIM_INJECT};
+    for (uint32_t k = 0; k < count + 4; k++) {
+        const uint64_t after_us = heal_us + 1000 + draw_below(world, DRAW_TX, 1, 2 * SECOND_US);
+        event.node = (uint32_t)draw_below(world, DRAW_TX, 2, world->plan.n);
+        event.extra = ++world->tx_count;
+        const uint64_t before_us = draw_below(world, DRAW_TX, 3, heal_us);
+        world_push(world, k < count ? before_us : after_us, &event);
+    }
+    /* One that is sure to arrive, so that progress must be made. */
+    event.extra = ++world->tx_count;
+    for (event.node = 0; event.node < world->plan.n; event.node++) {
+        world_push(world, heal_us + 2 * SECOND_US, &event);
+    }
+}
+
+void world_init(struct sim_world *world, const struct sim_plan *plan)
+{
+    uint32_t liars = 0;
+    memset(world, 0, sizeof(*world));
+    world->plan = *plan;
+    world->node_count = plan->n;
+    for (uint32_t i = 0; i < plan->n; i++) {
+        push_node(world, i);
+        liars |= world->nodes[i].liar ? 1U << i : 0;
+    }
+    for (uint32_t i = 0; i < plan->fault_count; i++) {
+        const struct sim_fault *fault = &plan->faults[i];
+        world->planned[fault->class] = true;
+        struct sim_event turn = {.kind = SIM_FAULT_BEGINS, .extra = i};
+        world_push(world, fault->from_us, &turn);
+        turn.kind = SIM_FAULT_ENDS;
+        world_push(world, fault->to_us, &turn);
+    }
+    push_txs(world);
+    const struct sim_event heal = {.kind = SIM_HEAL};
+    world_push(world, plan->heal_us, &heal);
+    world->check = check_new(plan->n, liars);
+    ASSERT(world->check != NULL);
 }
 
 void world_run(struct sim_world *world)
@@ -307,11 +354,7 @@ void world_run(struct sim_world *world)
                        (unsigned long long)((world->now_us - world->plan.heal_us) / 1000000));
             break;
         }
-        happen(world, &event);
-        struct sim_node *node = &world->nodes[event.node];
-        if (node->up && !node->liar) {
-            node_work(world, node);
-        }
+        step(world, &event);
         if (world->now_us > settle_us && is_done(world)) {
             break;
         }
@@ -324,7 +367,7 @@ void world_free(struct sim_world *world)
         message_free(world->heap[i].message);
     }
     free(world->heap);
-    for (uint32_t i = 0; i < world->plan.n; i++) {
+    for (uint32_t i = 0; i < world->node_count; i++) {
         node_free(&world->nodes[i]);
     }
     for (size_t i = 0; i < world->block_count; i++) {
