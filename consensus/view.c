@@ -2,12 +2,6 @@
 
 /* Views: slots, records, the order in which we enter them, and ancestry (R1, R2). */
 
-uint32_t view_leader(const struct consensus *core, uint64_t view)
-{
-    const uint64_t n = core->config.validator_count;
-    return (uint32_t)((view - 1 + core->config.leader_offset) % n);
-}
-
 bool is_validator(const struct consensus *core)
 {
     return core->config.self != CONSENSUS_OBSERVER;

@@ -75,6 +75,18 @@ static void blackout(struct sim_world *world, struct sim_node *node)
     node_crash(world, node, 1000 + draw_below(world, DRAW_DOWN, node->index, 3000000));
 }
 
+/* An error of the journal: the power went, or this is a finding. */
+static void journal_failed(struct sim_world *world, struct sim_node *node, bool power,
+                           const struct error *error)
+{
+    if (power) {
+        fault_hit(world, FAULT_POWER_NAME);
+        blackout(world, node);
+    } else if (!damage_stops(world, node)) {
+        check_fail(world->check, "crash", "node %u: %.120s", node->index, error->detail);
+    }
+}
+
 static void sign(struct sim_world *world, struct sim_node *node, const struct vote *vote)
 {
     struct error error = {0};
@@ -89,7 +101,7 @@ static void sign(struct sim_world *world, struct sim_node *node, const struct vo
     }
     struct consensus_event event = {.kind = CONSENSUS_ON_SIGN_REFUSED, .vote = *vote};
     if (!sign_state_permit(node->sign_state, vote, 1, &verdict, &error)) {
-        check_fail(world->check, "crash", "node %u: %.120s", node->index, error.detail);
+        journal_failed(world, node, false, &error);
         return;
     }
     if (verdict == SIGN_PERMITTED) {
@@ -223,18 +235,6 @@ static void act_send(struct sim_world *world, struct sim_node *node,
     world_send(world, action->to, message);
 }
 
-/* An error of the journal: the power went, or this is a finding. */
-static void journal_failed(struct sim_world *world, struct sim_node *node, bool power,
-                           const struct error *error)
-{
-    if (power) {
-        fault_hit(world, FAULT_POWER_NAME);
-        blackout(world, node);
-    } else {
-        check_fail(world->check, "crash", "node %u: %.120s", node->index, error->detail);
-    }
-}
-
 /* While a file is made or removed, if that happens now. */
 static bool power_name(struct sim_world *world, const struct sim_node *node)
 {
@@ -342,8 +342,7 @@ static void act_one(struct sim_world *world, struct sim_node *node,
         act_final(world, node);
         return;
     case CONSENSUS_DO_DIVERGED:
-        check_fail(world->check, "correctness", "node %u says diverged at view %llu", node->index,
-                   (unsigned long long)action->block.view);
+        check_diverged(world->check, action->block.view);
         return;
     case CONSENSUS_DO_END_EPOCH:
         check_fail(world->check, "correctness", "node %u: the epoch has ended", node->index);
@@ -430,7 +429,7 @@ void act_all(struct sim_world *world, struct sim_node *node)
         }
         const struct consensus_action *action = &node->actions->items[i];
         if (action->kind == CONSENSUS_DO_SEND_VOTE || action->kind == CONSENSUS_DO_SEND_PROPOSAL) {
-            check_signed(world->check, &action->vote); /* it leaves the machine */
+            record_signed(world, &action->vote); /* it leaves the machine */
         }
         trace_action(world, node, action);
         world_mix(world, ((uint64_t)action->kind << 32) | action->to);

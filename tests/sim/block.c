@@ -92,7 +92,7 @@ const struct sim_block *block_make(struct sim_world *world, const struct sim_bui
     proposal->rest.version = PROPOSAL_VERSION;
     proposal->rest.parent_view = build->parent.view;
     proposal->rest.parent_proposal = build->parent.proposal;
-    proposal->rest.leader = (uint32_t)((build->view - 1) % world->plan.n);
+    proposal->rest.leader = sim_leader(world, build->view);
     proposal->rest.block_size = (uint32_t)content.size;
     proposal_hash(proposal, &block->hash);
     const struct sim_block *known = block_find(world, &block->hash);
@@ -105,6 +105,7 @@ const struct sim_block *block_make(struct sim_world *world, const struct sim_bui
     root_after(parent == NULL ? &genesis_root : &parent->true_root, &block->content,
                &block->true_root);
     block_register(world, block);
+    record_proposal(world, block);
     return block;
 }
 

@@ -17,6 +17,8 @@ struct tally {
 struct check {
     uint32_t n;
     uint32_t liars;
+    uint32_t f;
+    bool break_expected;
     uint32_t quorum;
     char class_name[16];
     char detail[CHECK_DETAIL_MAX];
@@ -49,6 +51,7 @@ struct check *check_new(uint32_t n, uint32_t liars)
         check->n = n;
         check->liars = liars;
         check->quorum = smallest_quorum(n);
+        check->f = (n - 1) / 3;
     }
     return check;
 }
@@ -70,14 +73,23 @@ void check_fail(struct check *check, const char *class, const char *format, ...)
     (void)snprintf(check->class_name, sizeof(check->class_name), "%s", class);
 }
 
-const char *check_class(const struct check *check)
+void check_expect_break(struct check *check, bool expected)
 {
-    return check->class_name[0] == '\0' ? NULL : check->class_name;
+    check->break_expected = expected;
 }
 
-const char *check_detail(const struct check *check)
+/* Who can be shown to have signed two things that exclude each other. */
+static uint32_t guilty_in(const struct tally views[KINDS])
 {
-    return check->detail;
+    uint32_t guilty = 0;
+    uint32_t any[KINDS] = {0};
+    for (uint32_t kind = 0; kind < KINDS; kind++) {
+        for (uint32_t i = 0; i < views[kind].count; i++) {
+            guilty |= any[kind] & views[kind].signers[i];
+            any[kind] |= views[kind].signers[i];
+        }
+    }
+    return guilty | (any[VOTE_NULLIFY] & any[VOTE_FINALIZE]);
 }
 
 static uint32_t bits(uint32_t set)
@@ -87,6 +99,37 @@ static uint32_t bits(uint32_t set)
         count += set & 1;
     }
     return count;
+}
+
+/* Agreement is broken. */
+static void check_broken(struct check *check, const char *how, uint64_t at)
+{
+    uint32_t guilty = 0;
+    if (!check->break_expected) {
+        check_fail(check, "correctness", "%s %llu", how, (unsigned long long)at);
+        return;
+    }
+    for (uint32_t view = 0; view < VIEWS_MAX; view++) {
+        guilty |= guilty_in(check->tallies[view]);
+    }
+    const bool proven = bits(guilty) > check->f && (guilty & ~check->liars) == 0;
+    check_fail(check, proven ? "broken" : "accountability", "%s %llu; guilty are %x", how,
+               (unsigned long long)at, guilty);
+}
+
+void check_diverged(struct check *check, uint64_t view)
+{
+    check_broken(check, "a node says diverged at view", view);
+}
+
+const char *check_class(const struct check *check)
+{
+    return check->class_name[0] == '\0' ? NULL : check->class_name;
+}
+
+const char *check_detail(const struct check *check)
+{
+    return check->detail;
 }
 
 static const char *kind_name(enum vote_kind kind)
@@ -153,10 +196,10 @@ static void check_certificates(struct check *check, uint64_t view)
         notarized += bits(views[VOTE_NOTARIZE].signers[i]) >= check->quorum ? 1 : 0;
     }
     if (notarized > 1) {
-        check_fail(check, "correctness", "two N exist in view %llu", (unsigned long long)view);
+        check_broken(check, "two N exist in view", view);
     }
     if (has_quorum(check, &views[VOTE_FINALIZE]) && has_quorum(check, &views[VOTE_NULLIFY])) {
-        check_fail(check, "correctness", "F and Z exist in view %llu", (unsigned long long)view);
+        check_broken(check, "F and Z exist in view", view);
     }
 }
 
@@ -209,8 +252,7 @@ void check_final(struct check *check, const struct check_final *final)
         check->roots[final->height] = final->root;
     }
     if (memcmp(&check->ids[final->height], &final->block_id, sizeof(final->block_id)) != 0) {
-        check_fail(check, "correctness", "two blocks are final at height %llu",
-                   (unsigned long long) final->height);
+        check_broken(check, "two blocks are final at height", final->height);
     }
     if (memcmp(&check->roots[final->height], &final->root, sizeof(final->root)) != 0) {
         check_fail(check, "correctness", "two state roots after height %llu",

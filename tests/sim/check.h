@@ -17,6 +17,9 @@ struct check;
  * the honest alone form one. */
 struct check *check_new(uint32_t n, uint32_t liars); /* liars: bit i is validator i */
 void check_free(struct check *check);
+/* More than f lie: when agreement breaks, f + 1 of them must be provably guilty and nobody
+ * else; then the class is "broken" and the detail says who. */
+void check_expect_break(struct check *check, bool expected);
 
 /* A signature was released by validator (honest or not). */
 void check_signed(struct check *check, const struct vote *vote);
@@ -31,6 +34,9 @@ struct check_final {
     uint32_t tx_count;
 };
 void check_final(struct check *check, const struct check_final *final);
+
+/* A node found a final block on another branch than its own. */
+void check_diverged(struct check *check, uint64_t view);
 
 /* A queue that must stay below a bound. */
 void check_bound(struct check *check, const char *what, uint64_t value, uint64_t bound);

@@ -90,6 +90,9 @@ static bool sim_write_at(void *context, int index, uint64_t offset, struct bytes
     if (disk->fails) {
         return fail(file->name, error);
     }
+    const bool fits = !disk->is_full || bytes.size <= disk->room;
+    bytes.size = fits ? bytes.size : (size_t)disk->room; /* a short write, then the error */
+    disk->room -= disk->is_full ? bytes.size : 0;
     const size_t end = (size_t)offset + bytes.size;
     reserve(file, end);
     if (offset > file->now_size) {
@@ -101,7 +104,7 @@ static bool sim_write_at(void *context, int index, uint64_t offset, struct bytes
     }
     dirty(file, (size_t)offset, end);
     file->now_size = end > file->now_size ? end : file->now_size;
-    return true;
+    return fits || fail(file->name, error);
 }
 
 static bool sim_append(void *context, int index, struct bytes bytes, struct error *error)
@@ -145,10 +148,13 @@ static bool sim_sync(void *context, int index, struct error *error)
 {
     struct sim_disk *disk = context;
     struct sim_file *file = &disk->files[index];
-    if (disk->fails || disk->sync_fails) {
+    if (disk->fails || disk->sync_fails || disk->eio) {
         return fail(file->name, error);
     }
     disk->sync_count++;
+    if (disk->sync_lies) {
+        return true;
+    }
     if (file->dirty_to > file->dirty_from) {
         memcpy(file->durable + file->dirty_from, file->now + file->dirty_from,
                file->dirty_to - file->dirty_from);
@@ -200,9 +206,12 @@ static bool sim_list(void *context, disk_visit *visit, void *visit_context, stru
 static bool sim_sync_dir(void *context, struct error *error)
 {
     struct sim_disk *disk = context;
-    if (disk->fails || disk->sync_fails || disk->name_fails) {
+    if (disk->fails || disk->sync_fails || disk->eio || disk->name_fails) {
         disk->name_fails = false;
         return fail(".", error);
+    }
+    if (disk->sync_lies) {
+        return true;
     }
     for (int i = 0; i < SIM_FILES_MAX; i++) {
         set_name(disk->files[i].durable_name, disk->files[i].name);

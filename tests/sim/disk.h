@@ -30,6 +30,10 @@ struct sim_disk {
     struct sim_file files[SIM_FILES_MAX];
     struct sim_harm harm;
     uint64_t sync_count;
+    bool is_full; /* room bytes can still be written */
+    uint64_t room;
+    bool sync_lies;  /* syncs do nothing and say yes */
+    bool eio;        /* as sync_fails, for longer */
     bool fails;      /* every call is an error, until it is cleared */
     bool name_fails; /* the next sync of the directory is an error and syncs nothing */
     bool sync_fails; /* writes reach the file, syncs are errors and sync nothing */
@@ -40,6 +44,13 @@ struct disk_port sim_disk_port(struct sim_disk *disk);
 
 /* The power goes out. */
 void sim_disk_crash(struct sim_disk *disk, uint64_t *seed);
+
+void sim_disk_copy(const struct sim_disk *disk, struct sim_disk *out);
+/* Damage at rest: one bit of one file flipped, one sector over another, one file gone.  False:
+ * there was nothing to damage. */
+bool sim_disk_rot(struct sim_disk *disk, uint64_t *seed);
+bool sim_disk_misdirect(struct sim_disk *disk, uint64_t *seed);
+bool sim_disk_lose(struct sim_disk *disk, uint64_t *seed);
 
 /* For tests that damage a file; NULL when there is none of that name. */
 struct sim_file *sim_disk_file(struct sim_disk *disk, const char *name);

@@ -114,12 +114,30 @@ bool fault_is_linked(struct sim_world *world, uint32_t from, uint32_t to)
     return true;
 }
 
+static bool is_damage(enum fault_class class)
+{
+    return class == FAULT_SYNC_LIES || class == FAULT_ROT || class == FAULT_MISDIRECTED ||
+           class == FAULT_STALE || class == FAULT_MISSING;
+}
+
 bool fault_is_liar(const struct sim_plan *plan, uint32_t node)
 {
+    bool found = false;
     for (uint32_t i = 0; i < plan->fault_count; i++) {
-        if (groups[plan->faults[i].class] == FAULT_LIE && plan->faults[i].node == node) {
-            return true;
-        }
+        const enum fault_class class = plan->faults[i].class;
+        found = found || (groups[class] == FAULT_LIE && class != FAULT_LIE_TWIN &&
+                          plan->faults[i].node == node);
     }
-    return false;
+    return found;
+}
+
+bool fault_is_excused(const struct sim_plan *plan, uint32_t node)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < plan->fault_count; i++) {
+        const enum fault_class class = plan->faults[i].class;
+        found = found ||
+                ((groups[class] == FAULT_LIE || is_damage(class)) && plan->faults[i].node == node);
+    }
+    return found;
 }

@@ -76,11 +76,17 @@ enum draw_kind {
     DRAW_POWER_BOOT,
     DRAW_SYNC,
     DRAW_POWER_NAME,
+    DRAW_DAMAGE,
     DRAW_KINDS
 };
 
 /* The number of (seed, kind, place, count). */
 uint64_t draw_hash(uint64_t seed, enum draw_kind kind, uint32_t place, uint64_t count);
+
+/* Nothing is asked of these: liars, twins, and nodes whose disk does more than forget. */
+bool fault_is_excused(const struct sim_plan *plan, uint32_t node);
+/* Says what it likes (a twin follows the rules, twice). */
+bool fault_is_liar(const struct sim_plan *plan, uint32_t node);
 
 const char *fault_name(enum fault_class class);
 enum fault_group fault_group(enum fault_class class);

@@ -238,6 +238,7 @@ void ledger_final(struct sim_world *world, struct sim_node *node, const struct s
                                        .txs = block->content.txs,
                                        .tx_count = block->content.tx_count};
     check_final(world->check, &report);
+    record_final(world, node, block);
     for (uint32_t i = 0; i < block->content.tx_count; i++) {
         tx_drop(node, block->content.txs[i]);
     }

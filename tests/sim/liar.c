@@ -51,7 +51,7 @@ static void vote_to(struct sim_world *world, struct sim_node *node, uint32_t mas
     if (lies(world, node, FAULT_LIE_SIGNATURE, 5)) {
         vote.signature.bytes[0] ^= 1;
     } else {
-        check_signed(world->check, &vote);
+        record_signed(world, &vote);
     }
     const struct sim_message message = {
         .kind = SIM_VOTE, .from = node->validator, .via = node->index, .vote = vote};
@@ -314,7 +314,7 @@ void liar_deliver(struct sim_world *world, struct sim_node *node, const struct s
         return; /* it proposes when it lies, at leisure */
     }
     for (uint64_t next = node->lie_view; next <= node->lie_view + 1; next++) {
-        if (next > node->lied_view && (next - 1) % world->plan.n == node->validator &&
+        if (next > node->lied_view && sim_leader(world, next) == node->validator &&
             pick(world, node, 3) == 0) {
             propose(world, node, next);
         }
@@ -380,7 +380,7 @@ void liar_lie(struct sim_world *world, struct sim_node *node)
         far_away(world, node);
     }
     const uint64_t next = node->lie_view;
-    if (next > node->lied_view && (next - 1) % world->plan.n == node->validator &&
+    if (next > node->lied_view && sim_leader(world, next) == node->validator &&
         lies(world, node, FAULT_LIE_LATE, 8)) {
         propose(world, node, next);
     }

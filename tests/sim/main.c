@@ -10,6 +10,7 @@
 /* sim --seed N [--trace] [--write FILE]   one run; prints its digest, writes its plan
  * sim --plan FILE [--trace]               the run that a scenario file describes
  * sim --seed N --shrink FILE              of a run that fails: a short plan that fails alike
+ *     --record FILE   what was said and done, for oracle.py
  * sim --from A --count N                  many; prints what fails, the faults, a summary
  *     --first         stop at the first that fails
  *     --twice         each seed twice: the digests must be the same
@@ -20,6 +21,7 @@
 enum { SEEN_CORRECTNESS = 11, SEEN_LIVENESS, SEEN_CRASH };
 
 static struct sim_world world; /* one at a time; for the signal handler too */
+static FILE *record_file;
 static uint64_t all_hits[FAULT_COUNT];
 static uint64_t all_us; /* simulated */
 
@@ -39,14 +41,24 @@ static uint32_t liar_count(void)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < world.node_count; i++) {
-        count += world.nodes[i].liar ? 1 : 0;
+        count += world.nodes[i].excused ? 1 : 0;
     }
     return count;
 }
 
+/* Above the budget only broken promises of the honest, and a break without guilty ones, count. */
+static const char *failure(struct sim_world *run)
+{
+    const char *class = check_class(run->check);
+    if (class == NULL || !run->over_budget) {
+        return class;
+    }
+    return strcmp(class, "broken") == 0 || strcmp(class, "liveness") == 0 ? NULL : class;
+}
+
 static void say_result(bool trace)
 {
-    const char *class = check_class(world.check);
+    const char *class = failure(&world);
     const double now_s = (double)world.now_us / 1e6;
     if (class != NULL) {
         (void)printf("FAIL class %s seed %llu event %llu at %.3f s (n %u, %u liars): %s\n", class,
@@ -71,13 +83,16 @@ static bool run_plan(const struct sim_plan *plan, bool trace, uint64_t *digest)
                    (unsigned long long)plan->seed);
     world_init(&world, plan);
     world.trace = trace;
+    world.record = record_file;
     if (trace) {
         scenario_write(stdout, plan, "plan");
     }
     world_run(&world);
     *digest = world.digest;
     say_result(trace);
-    const bool ok = check_class(world.check) == NULL;
+    const bool ok = failure(&world) == NULL;
+    const char *class = check_class(world.check);
+    world.hits[FAULT_BROKEN] += class != NULL && strcmp(class, "broken") == 0 ? 1 : 0;
     for (uint32_t i = 0; i < FAULT_COUNT; i++) {
         all_hits[i] += world.hits[i];
     }
@@ -95,7 +110,7 @@ static int plan_outcome(const struct sim_plan *plan)
         (void)signal(SIGABRT, SIG_DFL);
         world_init(&world, plan);
         world_run(&world);
-        const char *class = check_class(world.check);
+        const char *class = failure(&world);
         _exit(class == NULL                       ? 0
               : strcmp(class, "correctness") == 0 ? SEEN_CORRECTNESS
               : strcmp(class, "liveness") == 0    ? SEEN_LIVENESS
@@ -109,7 +124,7 @@ static int plan_outcome(const struct sim_plan *plan)
 struct options {
     uint64_t from;
     uint64_t count;
-    const char *plan_path, *write_path, *shrink_path;
+    const char *plan_path, *write_path, *shrink_path, *record_path;
     bool one;
     bool trace;
     bool first_only;
@@ -142,6 +157,7 @@ static bool parse_value(const char *name, const char *value, struct options *out
     const char **const path = strcmp(name, "--plan") == 0     ? &out->plan_path
                               : strcmp(name, "--write") == 0  ? &out->write_path
                               : strcmp(name, "--shrink") == 0 ? &out->shrink_path
+                              : strcmp(name, "--record") == 0 ? &out->record_path
                                                               : NULL;
     if (path != NULL) {
         *path = value;
@@ -182,6 +198,15 @@ static bool write_plan(const char *path, const struct sim_plan *plan, const char
     return fclose(file) == 0;
 }
 
+static uint32_t excused_of(const struct sim_plan *plan)
+{
+    uint32_t excused = 0;
+    for (uint32_t i = 0; i < plan->n; i++) {
+        excused |= fault_is_excused(plan, i) ? 1U << i : 0;
+    }
+    return excused;
+}
+
 /* One run, by seed or plan. */
 static int run_one(const struct options *options)
 {
@@ -195,7 +220,15 @@ static int run_one(const struct options *options)
     if (options->shrink_path != NULL) {
         plan_shrink(&plan, plan_outcome);
     }
+    if (options->record_path != NULL) {
+        record_file = fopen(options->record_path, "w");
+        ASSERT(record_file != NULL);
+        (void)fprintf(record_file, "run %u %u\n", plan.n, excused_of(&plan));
+    }
     const bool ok = run_plan(&plan, options->trace, &digest);
+    if (record_file != NULL) {
+        (void)fclose(record_file);
+    }
     const char *path = options->shrink_path != NULL ? options->shrink_path : options->write_path;
     if (path != NULL && !write_plan(path, &plan, ok ? "passes" : "fails; see sim --plan")) {
         return 2;
@@ -257,7 +290,7 @@ int main(int argc, char **argv)
     struct options options;
     if (!parse(argc, argv, &options)) {
         (void)fprintf(stderr, "usage: sim --seed N | --plan FILE  [--trace] [--write FILE] "
-                              "[--shrink FILE]\n"
+                              "[--shrink FILE] [--record FILE]\n"
                               "       sim --from A --count N [--first] [--twice] "
                               "[--every-fault]\n");
         return 2;

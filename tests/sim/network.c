@@ -118,7 +118,8 @@ static void send_one(struct sim_world *world, uint32_t to, const struct sim_mess
 {
     struct link link = {.from = message->via, .to = to, .place = message->via * SIM_NODES_MAX + to};
     link.count = world->sent[link.place]++;
-    if (!fault_is_linked(world, link.from, to) || link_fault(world, &link, FAULT_DROP, DRAW_DROP)) {
+    if ((world->passes != NULL && !world->passes(world, message, to)) ||
+        !fault_is_linked(world, link.from, to) || link_fault(world, &link, FAULT_DROP, DRAW_DROP)) {
         return;
     }
     const uint64_t delay_us = link_delay(world, &link);

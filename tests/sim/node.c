@@ -106,6 +106,9 @@ static void init_core(const struct sim_world *world, struct sim_node *node)
 
 void node_boot(struct sim_world *world, struct sim_node *node)
 {
+    if (node->halted) {
+        return;
+    }
     struct error error = {0};
     struct restore restore = {.world = world, .node = node};
     const struct disk_port port = sim_disk_port(&node->disk);
@@ -122,13 +125,15 @@ void node_boot(struct sim_world *world, struct sim_node *node)
     const bool opened = journal_open(&port, restore_record, &restore, &node->journal, &error) &&
                         sign_state_open(&port, &identity, !node->born, &node->sign_state, &error);
     node->disk.sync_fails = false;
+    if (node->validator != node->index) {
+        fault_hit(world, FAULT_LIE_TWIN);
+    }
     if (torn) {
         node_crash(world, node, draw_below(world, DRAW_DOWN, node->index, 1000000));
         return;
     }
     if (!opened) {
-        check_fail(world->check, "crash", "node %u does not start: %.120s", node->index,
-                   error.detail);
+        damage_refuses(world, node, error.detail);
         return;
     }
     node->born = true;
@@ -176,10 +181,19 @@ void node_crash(struct sim_world *world, struct sim_node *node, uint64_t down_us
     world_push(world, down_us, &boot);
 }
 
+/* The process ends; what it has written stays in the page cache. */
+void node_stop(struct sim_world *world, struct sim_node *node, uint64_t down_us)
+{
+    node_down(node);
+    const struct sim_event boot = {.kind = SIM_BOOT, .node = node->index};
+    world_push(world, down_us, &boot);
+}
+
 void node_free(struct sim_node *node)
 {
     node_down(node);
     sim_disk_free(&node->disk);
+    sim_disk_free(&node->image);
     for (uint64_t h = 0; h < node->height; h++) {
         free(node->chain[h].certificate);
     }

@@ -98,6 +98,16 @@ static void draw_network(struct draft *draft)
     }
 }
 
+static void draw_disks(struct draft *draft)
+{
+    if (chance(draft, 15)) {
+        add_one(draft, FAULT_FULL, 1 + below(draft, 2000));
+    }
+    if (chance(draft, 15)) {
+        add_one(draft, FAULT_EIO, 1);
+    }
+}
+
 static void draw_process(struct draft *draft)
 {
     if (chance(draft, 60)) {
@@ -168,9 +178,9 @@ static void draw_liar(struct draft *draft, uint32_t liar)
     const uint32_t before = draft->plan->fault_count;
     for (uint32_t i = 0; i < FAULT_COUNT; i++) {
         const enum fault_class class = (enum fault_class)i;
-        const bool chosen = about_the_past
-                                ? class == FAULT_LIE_SYNC
-                                : class != FAULT_LIE_SILENT && (everything || chance(draft, 20));
+        const bool chosen = about_the_past ? class == FAULT_LIE_SYNC
+                                           : class != FAULT_LIE_SILENT && class != FAULT_LIE_TWIN &&
+                                                 (everything || chance(draft, 20));
         if (fault_group(class) == FAULT_LIE && chosen) {
             add_lie(draft, class, liar);
         }
@@ -180,15 +190,32 @@ static void draw_liar(struct draft *draft, uint32_t liar)
     }
 }
 
-/* Up to f of them. */
+static void draw_damage(struct draft *draft, uint32_t node)
+{
+    static const enum fault_class damage[] = {FAULT_SYNC_LIES, FAULT_ROT, FAULT_MISDIRECTED,
+                                              FAULT_STALE, FAULT_MISSING};
+    const uint64_t which = below(draft, sizeof(damage) / sizeof(damage[0]));
+    add_span(draft, damage[which], node, 1);
+}
+
+/* Up to f of them; one in ten plans has one more, and then agreement may break, but the guilty
+ * must be known. */
 static void draw_liars(struct draft *draft)
 {
     const uint32_t n = draft->plan->n;
     const uint32_t f = (n - 1) / 3;
-    uint32_t liars = f > 0 && chance(draft, 64) ? 1 + (uint32_t)below(draft, f) : 0;
     uint32_t liar = any_node(draft);
-    for (; liars > 0; liars--, liar = (liar + 1) % n) {
-        draw_liar(draft, liar);
+    uint32_t liars = f > 0 && chance(draft, 64) ? 1 + (uint32_t)below(draft, f) : 0;
+    liars = n >= 4 && chance(draft, 10) ? f + 1 : liars;
+    for (uint32_t left = liars; left > 0; left--, liar = (liar + 1) % n) {
+        if (liars <= f && chance(draft, 15)) {
+            add_lie(draft, FAULT_LIE_TWIN, liar);
+        } else {
+            draw_liar(draft, liar);
+        }
+    }
+    if (liars < f && chance(draft, 50)) {
+        draw_damage(draft, liar);
     }
 }
 
@@ -202,6 +229,7 @@ void plan_expand(uint64_t seed, struct sim_plan *out)
     } else {
         draw_network(&draft);
         draw_process(&draft);
+        draw_disks(&draft);
     }
     draw_liars(&draft);
 }

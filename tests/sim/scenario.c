@@ -53,6 +53,9 @@ static bool read_fault(const char *name, char **rest, struct sim_plan *plan)
     }
     const uint32_t before = plan->fault_count;
     fault.node = (uint32_t)node;
+    if (fault.node != FAULT_ALL_NODES && fault.node >= plan->n) {
+        return false; /* n stands above */
+    }
     plan_add(plan, &fault);
     return plan->fault_count > before;
 }

@@ -123,12 +123,15 @@ struct sim_node {
     uint32_t index;     /* of this process: its place in the network */
     uint32_t validator; /* whose key it holds */
     bool liar;
+    bool excused; /* liar, twin, or with a damaged disk: need not make progress */
+    bool halted;  /* refuses to start: its files are damaged */
     bool up;
     bool born; /* has opened its files once */
     uint32_t incarnation;
     int64_t skew_ms;
 
     struct sim_disk disk;
+    struct sim_disk image;                 /* what STALE brings back */
     struct sim_final chain[SIM_CHAIN_MAX]; /* durable: chain.db; [0] is height 1 */
     uint64_t height;
 
@@ -159,6 +162,7 @@ struct sim_world {
     uint64_t digest;
     bool trace;
     bool healed;
+    bool over_budget; /* more than f are excused */
     struct sim_plan plan;
     bool planned[FAULT_COUNT]; /* some fault of the plan has this class */
     uint64_t hits[FAULT_COUNT];
@@ -174,6 +178,9 @@ struct sim_world {
     size_t block_capacity;
     uint64_t tx_count; /* injected so far: 1 .. tx_count */
     struct check *check;
+    FILE *record; /* for the oracle; may be NULL */
+    /* Tests cut links by message; NULL: none. */
+    bool (*passes)(struct sim_world *world, const struct sim_message *message, uint32_t to);
 };
 
 /* world.c */
@@ -205,7 +212,6 @@ uint64_t fault_value(const struct sim_world *world, enum fault_class class, uint
 bool fault_strikes(struct sim_world *world, enum fault_class class, enum draw_kind kind,
                    uint32_t node);
 bool fault_is_linked(struct sim_world *world, uint32_t from, uint32_t to);
-bool fault_is_liar(const struct sim_plan *plan, uint32_t node);
 
 /* block.c */
 const struct sim_block *block_find(const struct sim_world *world, const struct hash *hash);
@@ -223,6 +229,7 @@ struct consensus_block block_brief(const struct sim_block *block);
 
 void node_boot(struct sim_world *world, struct sim_node *node);
 void node_crash(struct sim_world *world, struct sim_node *node, uint64_t down_us);
+void node_stop(struct sim_world *world, struct sim_node *node, uint64_t down_us);
 int64_t node_skew_ms(struct sim_world *world, const struct sim_node *node);
 void node_free(struct sim_node *node);
 /* One core step with everything that follows from it. */
@@ -231,6 +238,22 @@ void node_deliver(struct sim_world *world, struct sim_node *node,
                   const struct sim_message *message);
 void node_work(struct sim_world *world, struct sim_node *node);
 void node_retry(struct sim_world *world, struct sim_node *node);
+
+/* record.c: also tells check.c of the signature */
+void record_proposal(struct sim_world *world, const struct sim_block *block);
+void record_signed(struct sim_world *world, const struct vote *vote);
+void record_final(struct sim_world *world, const struct sim_node *node,
+                  const struct sim_block *block);
+
+/* leader.c */
+uint32_t sim_leader(const struct sim_world *world, uint64_t view);
+
+/* damage.c: a fault of group DISK begins or ends. */
+void damage_turns(struct sim_world *world, const struct sim_fault *fault, bool begins);
+/* Is this error of a disk planned?  Then the process has stopped and will be started again. */
+bool damage_stops(struct sim_world *world, struct sim_node *node);
+/* The node does not start: planned, or a finding. */
+void damage_refuses(struct sim_world *world, struct sim_node *node, const char *why);
 
 /* act.c */
 /* Carry out the actions of the last step; a crash may strike between any two. */

@@ -1,0 +1,45 @@
+#include <inttypes.h>
+
+#include "base/hex.h"
+#include "tests/sim/sim.h"
+
+/* The run as an onlooker sees it, a line an event; oracle.py judges it. */
+
+static const char *hex(const struct hash *hash)
+{
+    static char text[2][2 * HASH_SIZE + 1];
+    static uint32_t turn;
+    turn = 1 - turn;
+    hex_encode(hash->bytes, HASH_SIZE, text[turn]);
+    return text[turn];
+}
+
+void record_proposal(struct sim_world *world, const struct sim_block *block)
+{
+    if (world->record != NULL) {
+        const struct proposal *proposal = &block->proposal;
+        (void)fprintf(world->record, "proposal %s %" PRIu64 " %u %" PRIu64 " %" PRIu64,
+                      hex(&block->hash), proposal->light.view, proposal->rest.leader,
+                      proposal->rest.parent_view, proposal->light.height);
+        (void)fprintf(world->record, " %s %s\n", hex(&proposal->rest.parent_proposal),
+                      hex(&proposal->light.block_id));
+    }
+}
+
+void record_signed(struct sim_world *world, const struct vote *vote)
+{
+    check_signed(world->check, vote);
+    if (world->record != NULL) {
+        (void)fprintf(world->record, "sign %u %d %" PRIu64 " %s\n", vote->validator,
+                      (int)vote->kind, vote->view, hex(&vote->proposal));
+    }
+}
+
+void record_final(struct sim_world *world, const struct sim_node *node,
+                  const struct sim_block *block)
+{
+    if (world->record != NULL) {
+        (void)fprintf(world->record, "final %u %" PRIu64 " %s\n", node->index,
+                      block->content.height, hex(&block->hash));
+    }
+}
