@@ -1,4 +1,4 @@
-#include "consensus/core.h"
+#include "consensus/parts.h"
 
 /* Round robin.  Alone in its file: the twins of tests/twins put leaders of their own here. */
 uint32_t view_leader(const struct consensus *core, uint64_t view)

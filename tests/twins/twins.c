@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "consensus/core.h"
+#include "consensus/parts.h"
 #include "tests/sim/sim.h"
 
 /* twins --views V [--from A --count N]: after Bano and others, "Twins: BFT Systems Made Robust"
@@ -12,9 +12,9 @@
  *   one of 16 ways to split the five processes into at most two groups, and
  *   one of 5 leaders: validators 0..3, or 4: validator 0, but only process 4 may propose;
  *
- * 80 settings a view, 80^V cases: 6,400 for two views, 512,000 for three.  What is said about a
- * view crosses the split only SPLIT_MS after the first process entered that view, so each view has its
- * setting whether or not a group has a quorum.  After the V views everybody hears everybody.
+ * 80 settings a view, 80^V cases: 6,400 for two views, 512,000 for three.  What is said about
+ * a view crosses the split only SPLIT_MS after the first process spoke of that view, so each
+ * view has its setting whether or not a group has a quorum.  Then everybody hears everybody.
  * No two processes may have different final blocks, no honest one may break a promise, and the
  * honest ones must finish what they were given. */
 
