@@ -1,5 +1,6 @@
 # Helpers of the tests in network namespaces: four validators, each alone in a namespace of its
-# own, and the client in a fifth.  ROUTER is netns_router.  Needs root: without it they fail.
+# own, and the client in a fifth.  ROUTER is netns_router, CLOCK netns_clock.  Needs root: without it
+# they fail.
 . "$(dirname "$0")/../e2e/lib.sh"
 . "$(dirname "$0")/../e2e/load.sh"
 mkdir "$E2E_DIR/router"
@@ -25,7 +26,8 @@ ask() {
 }
 
 start() {
-    nsenter --net="$(namespace "$1")" "$GRADUS" localnet up --dir "$net" --only "$1" >/dev/null
+    LD_PRELOAD=$CLOCK NETNS_CLOCK=$E2E_DIR/clock-$1 \
+        nsenter --net="$(namespace "$1")" "$GRADUS" localnet up --dir "$net" --only "$1" >/dev/null
 }
 
 # A command for the router, until it has obeyed.
@@ -37,6 +39,11 @@ rule() {
 
 obeyed() {
     grep -qxF "$1" "$E2E_DIR/router.log"
+}
+
+# clock I MS: from now on the wall clock of a validator is so much ahead; in place, it is mapped.
+clock() {
+    printf '%-20d' "$2" 1<>"$E2E_DIR/clock-$1"
 }
 
 # split "0 1" "2 3": no packet between the two.
@@ -66,6 +73,7 @@ netns_up() {
         sed -i "s/127\.0\.0\.1:$port\$/10.77.0.$((j + 1)):$port/" "$net"/validator-*/node.ini
     done
     for i in 0 1 2 3; do
+        clock "$i" 0
         start "$i"
     done
     wait_for 30 settled

@@ -1,11 +1,13 @@
 #!/bin/sh
-# netns.sh GRADUS ROUTER FLOOD [ROUNDS]: four validators in network namespaces with delay and loss between
-# them meet a kill, a stop, a partition, the loss of a database, one of them that floods the others, and the
-# end of everybody, while a client transfers. ROUNDS: how often (tools/campaign netns), other weather each time.
+# netns.sh GRADUS ROUTER FLOOD CLOCK [ROUNDS]: four validators in network namespaces with delay and
+# loss between them meet a kill, a stop, a partition, jumping clocks, the loss of a database, one of
+# them that floods the others, and the end of everybody, while a client transfers.
+# ROUNDS: how often (tools/campaign netns), other weather each time.
 GRADUS=$1
 ROUTER=$2
 FLOOD=$3
-ROUNDS=${4:-1}
+CLOCK=$4
+ROUNDS=${5:-1}
 FLOOD_MS=$((ROUNDS > 1 ? 3000 : 250)) # of each kind of message
 # What a peer's queues may hold (NET_INBOX_SIZE_MAX in two lanes, NET_BULK_QUEUE_SIZE_MAX) and the pool.
 MEMORY_MIB=96
@@ -89,6 +91,24 @@ flood_all() {
     progress 30 "after the flood"
 }
 
+# The client compares its own clock with each node's.
+shows_clock() {
+    ask status --explain 2>/dev/null | grep "clock: [0-9]* min $1 this machine's"
+}
+
+# A leader from the future is not followed, one from the past does not vote and says why; neither
+# stops the others.
+clock_jumps() {
+    clock 2 3600000
+    wait_for 20 shows_clock "ahead of"
+    progress 60 "a clock an hour ahead"
+    clock 2 -3600000
+    progress 60 "a clock an hour behind"
+    wait_for 40 explains 2 "its clock is" "behind the newest block"
+    clock 2 0
+    progress 30 "all clocks right"
+}
+
 end_all() {
     for i in 0 1 2 3; do
         kill -KILL "$(pid_of "$i")"
@@ -118,6 +138,7 @@ for round in $(seq "$ROUNDS"); do
     kill_one
     stop_one
     partition
+    clock_jumps
     wipe_one
     flood_all
     end_all
