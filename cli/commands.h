@@ -30,6 +30,9 @@
     COMMAND(cli_history_show)                                                                      \
     COMMAND(cli_history_cat)                                                                       \
     COMMAND(cli_history_verify)                                                                    \
+    COMMAND(cli_snapshot_create)                                                                   \
+    COMMAND(cli_snapshot_verify)                                                                   \
+    COMMAND(cli_snapshot_restore)                                                                  \
     COMMAND(cli_audit_replay)                                                                      \
     COMMAND(cli_keys_new)                                                                          \
     COMMAND(cli_keys_show)                                                                         \

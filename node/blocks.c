@@ -418,13 +418,26 @@ void blocks_retry_certify(struct driver *d)
     driver_drain(d);
 }
 
+/* The first block of a restored chain came without results; one on it came, too. */
+static bool came_without_results(struct driver *d, uint64_t height)
+{
+    struct store_status status;
+    store_status(d->store, &status);
+    return height > 1 && height == status.first_height;
+}
+
 static bool stored_results_root(struct driver *d, uint64_t height, struct hash *out,
                                 struct error *error)
 {
     struct store_buffer buffer = {0};
     struct crypto_tree tree;
     struct wire_reader reader;
-    if (store_results(d->store, height, &buffer, error) != STORE_FOUND) {
+    const enum store_answer answer = store_results(d->store, height, &buffer, error);
+    if (answer == STORE_ABSENT && came_without_results(d, height)) {
+        memset(out, 0, sizeof(*out));
+        return true;
+    }
+    if (answer != STORE_FOUND) {
         return error_set(error, EXIT_CODE_CORRUPT,
                          "%.120s/chain.db: no results of block %llu; " BLOCKS_FETCH_AGAIN,
                          d->config.data_dir, (unsigned long long)height);
@@ -471,6 +484,13 @@ bool blocks_replay(struct driver *d, const struct wire_block *block, bool commit
                          "copy for analysis, then " BLOCKS_FETCH_AGAIN,
                          d->config.data_dir, (unsigned long long)header->height);
     }
+    struct store_buffer stored = {0};
+    const enum store_answer answer = store_results(d->store, header->height, &stored, error);
+    store_buffer_free(&stored);
+    const bool kept =
+        answer == STORE_FOUND ||
+        (answer == STORE_ABSENT &&
+         store_put_results(d->store, header->height, bytes_of(results.data, results.size), error));
     free(results.data);
-    return store_commit(d->store, tip->overlay, error);
+    return kept && store_commit(d->store, tip->overlay, error);
 }

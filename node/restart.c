@@ -206,12 +206,16 @@ static bool open_store(struct driver *d, struct error *error)
     store_status(d->store, &status);
     genesis_tip(d, &status.applied_root);
     enum { RECENT_BLOCKS = 64 };
-    const uint64_t look_from =
-        status.applied_height > RECENT_BLOCKS ? status.applied_height - RECENT_BLOCKS : 0;
-    if (!find_carried(d, look_from, &d->committed.carried_height, error)) {
+    const uint64_t recent =
+        status.applied_height > RECENT_BLOCKS ? status.applied_height - RECENT_BLOCKS + 1 : 1;
+    const bool restored = status.first_height > 1 && recent <= status.first_height;
+    const uint64_t look_from = restored ? status.first_height : recent;
+    /* A restored chain has the blocks down to the one that carries something, no others. */
+    if (!find_carried(d, restored ? look_from : look_from - 1, &d->committed.carried_height,
+                      error)) {
         return false;
     }
-    for (uint64_t h = look_from + 1; h <= status.decided_height; h++) {
+    for (uint64_t h = look_from; h <= status.decided_height; h++) {
         if (!replay_block(d, h, h > status.applied_height, error)) {
             return false;
         }

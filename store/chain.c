@@ -12,6 +12,7 @@ enum { CACHE_SIZE = 16 << 20 };
 static const char meta_key[] = "meta";
 static const char decided_key[] = "decided";
 static const char history_key[] = "history";
+static const char base_key[] = "base";
 
 static struct bytes name_of(const char *text)
 {
@@ -69,12 +70,27 @@ bool meta_check(struct rocks *rocks, const struct store_options *options, struct
     return true;
 }
 
+static bool base_load(struct chain *chain, struct error *error)
+{
+    struct store_buffer base = {0};
+    const enum store_answer answer =
+        rocks_get(&chain->rocks, CHAIN_DEFAULT, name_of(base_key), &base, error);
+    if (answer != STORE_FOUND) {
+        return answer == STORE_ABSENT;
+    }
+    const bool sound = base.size == HEIGHT_SIZE;
+    chain->base = sound ? load_be64(base.data) : 0;
+    store_buffer_free(&base);
+    return sound || rocks_corrupt(&chain->rocks, "its base record is damaged", error);
+}
+
 /* Reads where the chain stands; an empty database is the chain at height 0. */
 static bool head_load(struct chain *chain, const struct hash *chain_id, struct error *error)
 {
     struct store_buffer decided = {0};
     struct store_buffer history = {0};
     crypto_tree_init(&chain->history, TAG_HISTORY_TREE);
+    chain->chain_id = *chain_id;
     chain->id = *chain_id;
     const enum store_answer answer =
         rocks_get(&chain->rocks, CHAIN_DEFAULT, name_of(decided_key), &decided, error);
@@ -119,7 +135,7 @@ bool chain_open(struct chain *chain, const struct store_options *options, struct
         return false;
     }
     if (!meta_check(&chain->rocks, options, error) ||
-        !head_load(chain, &options->chain_id, error)) {
+        !head_load(chain, &options->chain_id, error) || !base_load(chain, error)) {
         rocks_close(&chain->rocks);
         return false;
     }
@@ -191,6 +207,20 @@ static void block_append(struct chain *chain, rocksdb_writebatch_t *batch,
     }
 }
 
+static void head_put(struct chain *chain, rocksdb_writebatch_t *batch,
+                     const struct chain_head *head)
+{
+    uint8_t decided[DECIDED_SIZE];
+    uint8_t history[CRYPTO_TREE_SIZE_MAX];
+    store_be64(decided, head->height);
+    memcpy(decided + HEIGHT_SIZE, head->id.bytes, HASH_SIZE);
+    const size_t history_size = crypto_tree_write(&head->history, history);
+    rocks_batch_put(&chain->rocks, batch, CHAIN_DEFAULT, name_of(decided_key),
+                    bytes_of(decided, sizeof(decided)));
+    rocks_batch_put(&chain->rocks, batch, CHAIN_DEFAULT, name_of(history_key),
+                    bytes_of(history, history_size));
+}
+
 bool chain_append(struct chain *chain, const struct store_final *blocks, size_t count,
                   struct chain_head *next, struct error *error)
 {
@@ -204,15 +234,7 @@ bool chain_append(struct chain *chain, const struct store_final *blocks, size_t 
     }
     next->height = blocks[count - 1].height;
     next->id = blocks[count - 1].block_id;
-    uint8_t decided[DECIDED_SIZE];
-    store_be64(decided, next->height);
-    memcpy(decided + HEIGHT_SIZE, next->id.bytes, HASH_SIZE);
-    uint8_t history[CRYPTO_TREE_SIZE_MAX];
-    const size_t history_size = crypto_tree_write(&next->history, history);
-    rocks_batch_put(&chain->rocks, batch, CHAIN_DEFAULT, name_of(decided_key),
-                    bytes_of(decided, sizeof(decided)));
-    rocks_batch_put(&chain->rocks, batch, CHAIN_DEFAULT, name_of(history_key),
-                    bytes_of(history, history_size));
+    head_put(chain, batch, next);
     const bool written = rocks_write(&chain->rocks, batch, true, error);
     rocksdb_writebatch_destroy(batch);
     return written;
@@ -315,12 +337,57 @@ static bool peaks_get(const struct chain *chain, uint64_t count, struct hash *pe
     return true;
 }
 
+bool chain_history(const struct chain *chain, uint64_t count, struct crypto_tree *out,
+                   struct error *error)
+{
+    ASSERT(chain->base <= count && count <= chain->height);
+    crypto_tree_init(out, TAG_HISTORY_TREE);
+    out->count = count;
+    return peaks_get(chain, count, out->peaks, error);
+}
+
+static void peaks_put(struct chain *chain, rocksdb_writebatch_t *batch,
+                      const struct crypto_tree *history)
+{
+    uint64_t start = 0;
+    for (uint32_t i = 0; start < history->count; i++) {
+        const uint32_t level = top_bit(history->count - start);
+        const struct tree_key key = tree_key(level, start >> level);
+        rocks_batch_put(&chain->rocks, batch, CHAIN_TREE, bytes_of(key.bytes, sizeof(key.bytes)),
+                        bytes_of(history->peaks[i].bytes, HASH_SIZE));
+        start += UINT64_C(1) << level;
+    }
+}
+
+/* The peaks up to the base are all that proofs of later blocks need of the tree there. */
+bool chain_begin(struct chain *chain, const struct crypto_tree *history,
+                 const struct store_final *blocks, size_t count, struct error *error)
+{
+    const struct store_final *last = &blocks[count - 1];
+    ASSERT(chain->height == 0 && last->height == history->count + 1 && last->finality.size > 0);
+    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+    const struct height_key base = height_key(history->count);
+    struct chain_head head = {.height = last->height, .id = last->block_id, .history = *history};
+    peaks_put(chain, batch, history);
+    for (size_t i = 0; i < count; i++) {
+        ASSERT(i == 0 || blocks[i].height == blocks[i - 1].height + 1);
+        block_append(chain, batch, &blocks[i]);
+    }
+    history_append(chain, batch, &head.history, &last->block_id);
+    head_put(chain, batch, &head);
+    rocks_batch_put(&chain->rocks, batch, CHAIN_DEFAULT, name_of(base_key),
+                    bytes_of(base.bytes, HEIGHT_SIZE));
+    const bool written = rocks_write(&chain->rocks, batch, true, error);
+    rocksdb_writebatch_destroy(batch);
+    return written;
+}
+
 /* RFC 9162, 2.1.3.1: inside the peak above the leaf the siblings are perfect subtrees; then
  * comes everything on the right of the peak as one tree, then the peaks on its left. */
 bool chain_prove(const struct chain *chain, uint64_t height, uint64_t count,
                  struct crypto_path *out, struct error *error)
 {
-    ASSERT(height > 0 && height <= count && count <= chain->height);
+    ASSERT(height > chain->base && height <= count && count <= chain->height);
     struct hash peaks[CRYPTO_TREE_PEAK_MAX];
     if (!peaks_get(chain, count, peaks, error)) {
         return false;

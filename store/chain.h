@@ -8,6 +8,9 @@
  *     default  "meta"     schema BE32, chain id 32
  *              "decided"  height BE64, block id 32
  *              "history"  the history tree over ids 1 .. height, as crypto_tree_write has it
+ *              "base"     BE64 height, of a chain that begins there: of the history tree up to it
+ *                         only the peaks are there, and of the blocks below it few or none;
+ *                         missing when all is there
  *     id       BE64 height -> block id
  *     body     BE64 height -> block
  *     fin      BE64 height -> finality evidence, where the block has its own
@@ -29,8 +32,10 @@ enum chain_family {
 
 struct chain {
     struct rocks rocks;
+    struct hash chain_id;
     uint64_t height; /* newest block; 0: none */
     struct hash id;  /* its id; the chain id when there is none */
+    uint64_t base;   /* where a restored chain begins; 0: all is there */
     struct crypto_tree history;
 };
 
@@ -48,6 +53,11 @@ struct chain_head {
 MUST_USE bool chain_append(struct chain *chain, const struct store_final *blocks, size_t count,
                            struct chain_head *next, struct error *error);
 
+/* Begin an empty chain with a run of blocks, of which the last has finality evidence; history is
+ * the tree up to the last but one, which becomes the base.  One synced write. */
+MUST_USE bool chain_begin(struct chain *chain, const struct crypto_tree *history,
+                          const struct store_final *blocks, size_t count, struct error *error);
+
 MUST_USE bool chain_put_results(struct chain *chain, uint64_t height, struct bytes results,
                                 struct error *error);
 MUST_USE enum store_answer chain_get(const struct chain *chain, enum chain_family family,
@@ -57,7 +67,10 @@ MUST_USE enum store_answer chain_finality_at_most(const struct chain *chain, uin
                                                   uint64_t *height, struct error *error);
 MUST_USE enum store_answer chain_find(const struct chain *chain, const struct hash *id,
                                       uint64_t *height, struct error *error);
-/* 0 < height <= count <= chain->height. */
+/* The history tree over ids 1 .. count; base <= count <= chain->height. */
+MUST_USE bool chain_history(const struct chain *chain, uint64_t count, struct crypto_tree *out,
+                            struct error *error);
+/* base < height <= count <= chain->height. */
 MUST_USE bool chain_prove(const struct chain *chain, uint64_t height, uint64_t count,
                           struct crypto_path *out, struct error *error);
 

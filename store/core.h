@@ -83,6 +83,14 @@ struct store {
 MUST_USE bool ledger_open(struct store *store, const struct store_options *options,
                           struct error *error);
 void ledger_close(struct store *store);
+/* The record of what state.db holds, for a batch. */
+struct applied {
+    uint64_t height;
+    struct hash root;
+    uint64_t count;
+};
+void ledger_batch_applied(const struct rocks *rocks, rocksdb_writebatch_t *batch,
+                          const struct applied *applied);
 
 /* How state.db is opened, and where it stands; nothing there: not initialised. */
 struct rocks_config ledger_config(const struct store_options *options);

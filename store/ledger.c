@@ -108,6 +108,10 @@ static bool ledger_load(struct store *store, struct error *error)
     if (!hash_equal(&root, &store->root) || tier_count(store->tier) != count) {
         return rocks_corrupt(&store->state, "its leaves do not lead to its root", error);
     }
+    if (!store->initialised && store->chain.base > 0) {
+        return rocks_corrupt(&store->chain.rocks,
+                             "it begins with a snapshot's block, and state.db is lost", error);
+    }
     if (store->height > store->chain.height) {
         return rocks_corrupt(&store->chain.rocks, "it lost blocks that state.db has applied",
                              error);
@@ -301,17 +305,24 @@ static bool batch_leaves(const struct store *store, rocksdb_writebatch_t *batch,
     return true;
 }
 
+void ledger_batch_applied(const struct rocks *rocks, rocksdb_writebatch_t *batch,
+                          const struct applied *applied)
+{
+    uint8_t record[APPLIED_SIZE];
+    store_be64(record, applied->height);
+    memcpy(record + HEIGHT_SIZE, applied->root.bytes, HASH_SIZE);
+    store_be64(record + HEIGHT_SIZE + HASH_SIZE, applied->count);
+    rocks_batch_put(rocks, batch, LEDGER_DEFAULT, applied_key(), bytes_of(record, sizeof(record)));
+}
+
 static void batch_head(const struct store *store, rocksdb_writebatch_t *batch,
                        const struct store_overlay *overlay, struct bytes undo, uint64_t count)
 {
-    uint8_t applied[APPLIED_SIZE];
+    const struct applied applied = {
+        .height = overlay->height, .root = overlay->root, .count = count};
     uint8_t key[HEIGHT_SIZE];
-    store_be64(applied, overlay->height);
-    memcpy(applied + HEIGHT_SIZE, overlay->root.bytes, HASH_SIZE);
-    store_be64(applied + HEIGHT_SIZE + HASH_SIZE, count);
     store_be64(key, overlay->height);
-    rocks_batch_put(&store->state, batch, LEDGER_DEFAULT, applied_key(),
-                    bytes_of(applied, sizeof(applied)));
+    ledger_batch_applied(&store->state, batch, &applied);
     if (store->initialised) {
         rocks_batch_put(&store->state, batch, LEDGER_UNDO, bytes_of(key, sizeof(key)), undo);
     }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "store/core.h"
+#include "store/snapshot/snapshot.h"
 
 bool store_open(const struct store_options *options, struct store **out, struct error *error)
 {
@@ -12,7 +13,8 @@ bool store_open(const struct store_options *options, struct store **out, struct 
     memset(store, 0, sizeof(*store));
     store->read_only = options->read_only;
     (void)pthread_mutex_init(&store->lock, NULL);
-    bool opened = chain_open(&store->chain, options, error);
+    bool opened = (store->read_only || snapshot_restore_finish(options->dir, error)) &&
+                  chain_open(&store->chain, options, error);
     if (opened && !store->read_only && !ledger_open(store, options, error)) {
         chain_close(&store->chain);
         opened = false;
@@ -49,6 +51,7 @@ void store_status(struct store *store, struct store_status *out)
         .key_count = store->tier == NULL ? 0 : tier_count(store->tier),
         .decided_height = store->chain.height,
         .decided_id = store->chain.id,
+        .first_height = store->chain.base == 0 ? 1 : store->chain.base,
         .proven_from = store->proven_from,
         .overlay_count = store->overlay_count,
         .overlay_size = store->overlay_size,
@@ -143,7 +146,7 @@ enum store_answer store_history_prove(struct store *store, uint64_t height, uint
     (void)pthread_mutex_lock(&store->lock);
     const uint64_t decided = store->chain.height;
     (void)pthread_mutex_unlock(&store->lock);
-    if (height == 0 || height > count || count > decided) {
+    if (height <= store->chain.base || height > count || count > decided) {
         return STORE_ABSENT;
     }
     return chain_prove(&store->chain, height, count, out, error) ? STORE_FOUND : STORE_FAILED;

@@ -73,6 +73,7 @@ struct store_status {
     uint64_t key_count;      /* keys of that state */
     uint64_t decided_height; /* newest block in chain.db; 0: none */
     struct hash decided_id;  /* its block_id; the chain id when there is none */
+    uint64_t first_height;   /* from which on all blocks are there; above 1 after a restore */
     uint64_t proven_from;    /* oldest height store_prove answers for */
     size_t overlay_count;
     size_t overlay_size; /* bytes */
@@ -182,7 +183,8 @@ MUST_USE enum store_answer store_block_id(struct store *store, uint64_t height,
  * a copy to get the hist_root of their child. */
 void store_history_tree(struct store *store, struct crypto_tree *out);
 /* The path of block id `height` in the tree over ids 1 .. count (the hist_root of header
- * count + 1).  ABSENT unless 1 <= height <= count <= decided_height. */
+ * count + 1).  ABSENT unless 1 <= height <= count <= decided_height, and where the chain
+ * begins above 1 also for its first block. */
 MUST_USE enum store_answer store_history_prove(struct store *store, uint64_t height, uint64_t count,
                                                struct crypto_path *out, struct error *error);
 

@@ -92,6 +92,8 @@ enum {
     STATE_WRITE_BYTES_MAX = 48 << 20, /* their bytes, rewrites within the block included */
     STATE_EVENT_COUNT_MAX = 1 << 15,  /* events of one block: 2 a transaction */
     TX_LANE_MAX = 255,                /* ordered lanes of an account: each is a state key */
+    SNAPSHOT_CHUNK_SIZE = 2 << 20,    /* of several leaves: half a frame, some 10 ms of work */
+    SNAPSHOT_PART_MAX = 1 << 15,      /* chunks: a manifest fits a frame; 32 GiB of state or more */
 
     /* Market and training. */
     ORG_COUNT_MAX = 128,

@@ -200,6 +200,14 @@ bool history_export(struct store *store, const struct history_export *what, uint
     if (answer == STORE_ABSENT) {
         return error_set(error, EXIT_CODE_NOT_FOUND, "no block is final yet: nothing to export");
     }
+    struct store_status status;
+    store_status(store, &status);
+    if (status.first_height > 1) {
+        return error_set(error, EXIT_CODE_NOT_FOUND,
+                         "chain.db begins at block %llu, as it was restored from a snapshot; "
+                         "export from a node that has all",
+                         (unsigned long long)status.first_height);
+    }
     if (answer == STORE_FAILED || store_finality(store, *last, &finality, error) != STORE_FOUND) {
         return false;
     }

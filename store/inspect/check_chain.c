@@ -241,19 +241,51 @@ static bool check_head(struct pass *pass, struct error *error)
                            "the head names another block than the last", error));
 }
 
-static uint64_t node_count(uint64_t leaves)
+static uint64_t peak_count(uint64_t leaves)
 {
     uint64_t peaks = 0;
     for (uint64_t bits = leaves; bits != 0; bits &= bits - 1) {
         peaks++;
     }
-    return 2 * leaves - peaks;
+    return peaks;
+}
+
+static uint64_t node_count(uint64_t leaves)
+{
+    return 2 * leaves - peak_count(leaves);
+}
+
+/* Of a restored chain the blocks behind its base are looked at, with the peaks it came with. */
+static bool begin(struct pass *pass, uint64_t *first, struct error *error)
+{
+    const struct chain *chain = &pass->inspect->store.chain;
+    uint8_t key[HEIGHT_SIZE];
+    *first = 1;
+    if (rocksdb_iter_valid(pass->tables[CHAIN_ID])) {
+        const struct bytes at = rocks_iterator_key(pass->tables[CHAIN_ID]);
+        *first = chain->base > 0 && at.size == HEIGHT_SIZE ? load_be64(at.data) : 1;
+    }
+    if (chain->base == 0) {
+        return true;
+    }
+    store_be64(key, chain->base + 1);
+    for (uint32_t family = 0; family < CHAIN_FAMILY_COUNT; family++) {
+        if (pass->tables[family] != NULL) {
+            rocksdb_iter_seek(pass->tables[family], (const char *)key, sizeof(key));
+        }
+    }
+    return chain_history(chain, chain->base, &pass->history, error);
 }
 
 static bool run(struct pass *pass, const struct inspect_visitor *visitor, struct error *error)
 {
     const uint64_t last = pass->inspect->head.decided_height;
-    for (pass->height = 1; pass->height <= last; pass->height++) {
+    const uint64_t base = pass->inspect->store.chain.base;
+    uint64_t first = 1;
+    if (!begin(pass, &first, error)) {
+        return false;
+    }
+    for (pass->height = base + 1; pass->height <= last; pass->height++) {
         if (!check_height(pass, visitor, error)) {
             return false;
         }
@@ -263,8 +295,9 @@ static bool run(struct pass *pass, const struct inspect_visitor *visitor, struct
         }
     }
     return check_ends(pass, error) && check_head(pass, error) &&
-           check_count(pass, CHAIN_HEIGHT, last, error) &&
-           check_count(pass, CHAIN_TREE, node_count(last), error);
+           check_count(pass, CHAIN_HEIGHT, last + 1 - first, error) &&
+           check_count(pass, CHAIN_TREE, node_count(last) - node_count(base) + peak_count(base),
+                       error);
 }
 
 bool inspect_check_chain(struct inspect *inspect, const struct inspect_visitor *visitor,

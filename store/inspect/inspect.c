@@ -99,6 +99,7 @@ bool inspect_open(const char *dir, const struct hash *chain_id, struct inspect *
         return false;
     }
     inspect->head.decided_height = inspect->store.chain.height;
+    inspect->head.base = inspect->store.chain.base;
     inspect->head.decided_id = inspect->store.chain.id;
     *out = inspect;
     return true;

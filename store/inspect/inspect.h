@@ -33,6 +33,7 @@ void inspect_close(struct inspect *inspect); /* NULL is allowed */
 struct inspect_head {
     uint64_t decided_height; /* newest block of chain.db; 0: none */
     struct hash decided_id;
+    uint64_t base;  /* where chain.db begins, restored from a snapshot; 0: it has all blocks */
     bool has_state; /* there is a state.db and it has begun; else the rest is zero */
     uint64_t applied_height;
     struct hash applied_root;

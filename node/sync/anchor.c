@@ -1,0 +1,201 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/crypto.h"
+#include "node/driver.h"
+#include "node/sync/sync.h"
+#include "wire/wire.h"
+
+bool sync_anchor_decode(struct bytes bytes, struct sync_anchor *out)
+{
+    struct wire_reader reader;
+    wire_reader_init(&reader, bytes);
+    wire_read_array(&reader, 2);
+    out->count = wire_read_list(&reader, SYNC_ANCHOR_BLOCK_MAX);
+    for (uint32_t i = 0; i < out->count; i++) {
+        out->blocks[i] = wire_read_bin(&reader, BLOCK_SIZE_MAX);
+    }
+    out->finality = wire_read_bin(&reader, WIRE_LAST_FINAL_SIZE_MAX);
+    return wire_reader_end(&reader) && out->count >= 2;
+}
+
+/* Signed by a quorum of the genesis validators. */
+static bool quorum_signed(const struct genesis *genesis, const struct finality *finality)
+{
+    static struct certificate certificate; /* 8 KB */
+    const struct validator_set *set = genesis_validators(genesis);
+    uint8_t buffer[WIRE_VOTE_PREIMAGE_SIZE_MAX];
+    struct wire_writer writer;
+    struct bytes preimage;
+    struct hash digest;
+    uint32_t used = 0;
+    inbound_finality_certificate(finality, &certificate);
+    const struct vote vote = {.kind = VOTE_FINALIZE,
+                              .epoch = certificate.epoch,
+                              .view = certificate.view,
+                              .proposal = certificate.proposal};
+    wire_writer_init(&writer, buffer, sizeof(buffer));
+    wire_write_vote_preimage(&writer, genesis_chain_id(genesis), genesis_set_hash(genesis), &vote);
+    ASSERT(wire_writer_end(&writer, &preimage));
+    crypto_digest(wire_vote_tag(VOTE_FINALIZE), preimage, &digest);
+    for (uint32_t i = 0; i < VALIDATOR_COUNT_MAX; i++) {
+        if (!validator_bitmap_get(&certificate.signers, i)) {
+            continue;
+        }
+        if (i >= set->count ||
+            !crypto_verify(&set->items[i].consensus, &digest, &certificate.signatures[used])) {
+            return false;
+        }
+        used++;
+    }
+    return used >= validator_quorum(set->count);
+}
+
+/* The second block is final, and what it says about the state is the manifest's. */
+static const char *check_child(const struct genesis *genesis,
+                               const struct snapshot_manifest *manifest,
+                               const struct wire_block *child, struct bytes finality_bytes)
+{
+    static struct finality finality; /* 8 KB */
+    const struct block_header *header = &child->header;
+    struct hash id;
+    struct hash history;
+    crypto_digest(TAG_BLOCK_HEADER, child->header_bytes, &id);
+    crypto_tree_root(&manifest->history, &history);
+    if (!hash_equal(&header->chain_id, genesis_chain_id(genesis)) ||
+        !hash_equal(&manifest->chain_id, genesis_chain_id(genesis))) {
+        return "it belongs to another chain";
+    }
+    if (!hash_equal(&header->set_hash, genesis_set_hash(genesis)) ||
+        !hash_equal(&header->next_set_hash, genesis_set_hash(genesis))) {
+        return "its header names another validator set than the genesis";
+    }
+    if (header->height != manifest->height + 1 || !inbound_block_matches(&id, child)) {
+        return "its second block is not that of the next height";
+    }
+    if (!hash_equal(&header->state_root, &manifest->state_root)) {
+        return "the final header names another state root";
+    }
+    if (!hash_equal(&header->hist_root, &history)) {
+        return "the final header names another history";
+    }
+    if (!wire_decode_last_final(finality_bytes, &finality) ||
+        finality.light.height != header->height || !hash_equal(&finality.light.block_id, &id) ||
+        !hash_equal(&finality.light.next_set_hash, &header->next_set_hash)) {
+        return "its certificate is for another block";
+    }
+    return quorum_signed(genesis, &finality) ? NULL : "its certificate has no quorum";
+}
+
+/* blocks[index] and all before it are the ancestors of a block with this parent. */
+static const char *check_ancestors(const struct sync_anchor *anchor, uint64_t last,
+                                   const struct hash *parent, struct store_final *out)
+{
+    static struct wire_block block; /* 8 KB */
+    struct hash expected = *parent;
+    for (uint32_t i = anchor->count - 1; i > 0; i--) {
+        const uint64_t height = last - (anchor->count - i);
+        if (!wire_decode_block(anchor->blocks[i - 1], &block) || block.header.height != height ||
+            !inbound_block_matches(&expected, &block)) {
+            return "a block of its anchor is not the parent of the next";
+        }
+        out[i - 1] = (struct store_final){
+            .height = height, .block_id = expected, .block = anchor->blocks[i - 1]};
+        expected = block.header.parent_id;
+    }
+    return block.has_last_final || block.header.height == 1
+               ? NULL
+               : "its first block does not say what the chain carries";
+}
+
+const char *sync_anchor_check(const struct genesis *genesis,
+                              const struct snapshot_manifest *manifest,
+                              const struct sync_anchor *anchor, struct store_final *out)
+{
+    static struct wire_block child; /* 8 KB */
+    const uint32_t last = anchor->count - 1;
+    if (manifest->height < last || !wire_decode_block(anchor->blocks[last], &child)) {
+        return "the last block of its anchor does not decode";
+    }
+    const char *wrong = check_child(genesis, manifest, &child, anchor->finality);
+    if (wrong != NULL) {
+        return wrong;
+    }
+    out[last] = (struct store_final){.height = manifest->height + 1,
+                                     .block = anchor->blocks[last],
+                                     .finality = anchor->finality};
+    crypto_digest(TAG_BLOCK_HEADER, child.header_bytes, &out[last].block_id);
+    return check_ancestors(anchor, manifest->height + 1, &child.header.parent_id, out);
+}
+
+/* ---- From chain.db ------------------------------------------------------------------- */
+
+enum { ANCHOR_OVERHEAD = 32, BLOCK_OVERHEAD = 8 };
+
+/* The blocks of an anchor, newest first. */
+struct run {
+    struct store_buffer blocks[SYNC_ANCHOR_BLOCK_MAX];
+    uint32_t count;
+    struct store_buffer finality;
+};
+
+static void run_free(struct run *run)
+{
+    for (uint32_t i = 0; i < SYNC_ANCHOR_BLOCK_MAX; i++) {
+        store_buffer_free(&run->blocks[i]);
+    }
+    store_buffer_free(&run->finality);
+}
+
+/* From H + 1 down to the block that tells what the chain carries. */
+static enum store_answer run_read(struct store *store, uint64_t height, struct run *run,
+                                  struct error *error)
+{
+    static struct wire_block block; /* 8 KB */
+    bool enough = false;
+    enum store_answer answer = store_finality(store, height + 1, &run->finality, error);
+    for (uint64_t h = height + 1; answer == STORE_FOUND && !enough; h--) {
+        if (run->count == SYNC_ANCHOR_BLOCK_MAX || h == 0) {
+            return STORE_ABSENT;
+        }
+        struct store_buffer *bytes = &run->blocks[run->count++];
+        answer = store_block(store, h, bytes, error);
+        enough = answer == STORE_FOUND && h <= height &&
+                 wire_decode_block(bytes_of(bytes->data, bytes->size), &block) &&
+                 (block.has_last_final || h == 1);
+    }
+    return answer;
+}
+
+static void run_encode(const struct run *run, struct store_buffer *out)
+{
+    struct wire_writer writer;
+    struct bytes encoded;
+    size_t room = run->finality.size + ANCHOR_OVERHEAD;
+    for (uint32_t i = 0; i < run->count; i++) {
+        room += run->blocks[i].size + BLOCK_OVERHEAD;
+    }
+    out->data = malloc(room);
+    ASSERT(out->data != NULL);
+    wire_writer_init(&writer, out->data, room);
+    wire_write_array(&writer, 2);
+    wire_write_array(&writer, run->count);
+    for (uint32_t i = run->count; i > 0; i--) {
+        wire_write_bin(&writer, bytes_of(run->blocks[i - 1].data, run->blocks[i - 1].size));
+    }
+    wire_write_bin(&writer, bytes_of(run->finality.data, run->finality.size));
+    ASSERT(wire_writer_end(&writer, &encoded));
+    out->size = encoded.size;
+}
+
+enum store_answer sync_anchor_read(struct store *store, uint64_t height, struct store_buffer *out,
+                                   struct error *error)
+{
+    struct run run = {.count = 0};
+    const enum store_answer answer = run_read(store, height, &run, error);
+    if (answer == STORE_FOUND) {
+        run_encode(&run, out);
+    }
+    run_free(&run);
+    return answer;
+}

@@ -1,0 +1,46 @@
+#ifndef NODE_SYNC_SYNC_H
+#define NODE_SYNC_SYNC_H
+
+#include "genesis/genesis.h"
+#include "store/snapshot/snapshot.h"
+#include "types/block.h"
+
+/* What ties a snapshot to the chain, for whoever trusts the genesis alone. */
+
+/* Blocks up to H + 1 and the finality of the last: [[BLOCK bin, ...], LAST_FINAL bin].  They begin
+ * at the newest block up to H that carries a last_final, or at block 1: whoever goes on must know
+ * what the chain carries (K2). */
+enum { SYNC_ANCHOR_BLOCK_MAX = 64 };
+
+struct sync_anchor {
+    uint32_t count; /* 2 .. SYNC_ANCHOR_BLOCK_MAX */
+    struct bytes blocks[SYNC_ANCHOR_BLOCK_MAX];
+    struct bytes finality;
+};
+
+MUST_USE bool sync_anchor_decode(struct bytes bytes, struct sync_anchor *out);
+
+/* NULL, or what is wrong in a few words: the last block is final by a quorum of the genesis
+ * validators, it names the manifest's state root and history tree, and the others are its
+ * ancestors.  out[0 .. count) then is what snapshot_restore takes, and points into the anchor.
+ * One thread at a time. */
+MUST_USE const char *sync_anchor_check(const struct genesis *genesis,
+                                       const struct snapshot_manifest *manifest,
+                                       const struct sync_anchor *anchor, struct store_final *out);
+
+/* Make a folder with the newest state of a store whose root is in a final header, and all its
+ * chunks.  progress may be NULL. */
+struct sync_export {
+    struct store *store;
+    const char *path;
+    void *context;
+    void (*progress)(void *context, uint32_t done, uint32_t count);
+};
+MUST_USE bool sync_export(const struct sync_export *what, struct error *error);
+
+/* The anchor of height H as chain.db has it; ABSENT when block H + 1 has no finality of its
+ * own. */
+MUST_USE enum store_answer sync_anchor_read(struct store *store, uint64_t height,
+                                            struct store_buffer *out, struct error *error);
+
+#endif /* NODE_SYNC_SYNC_H */
