@@ -35,6 +35,8 @@ static const struct option options[] = {
      "a leader waits at least this long after the last block"},
     {"disk_reserve_mib", OPTION_NUMBER, NUMBER(disk_reserve_mib), 1, 1 << 20, "256",
      "stop, with exit code 75, before less than this is free"},
+    {"state_sync", OPTION_NUMBER, NUMBER(state_sync), 0, 1, "0",
+     "1: without chain.db fetch the peers' state, not all blocks"},
 };
 /* clang-format on */
 

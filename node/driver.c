@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "node/node.h"
+#include "node/sync/serving.h"
 
 enum {
     POLL_MS_MAX = 200, /* housekeeping at least this often */
@@ -173,6 +174,7 @@ void driver_run_timers(struct driver *d)
     }
     blocks_retry_certify(d);
     catchup_poll(d);
+    sync_serving_poll(d->snapshots, driver_now_ms());
     forward_poll(d);
     expire_pool(d);
     refresh_admission(d);
@@ -188,6 +190,11 @@ static void on_stop_signal(int number)
 {
     (void)number;
     stop_asked = 1;
+}
+
+bool driver_stop_asked(void)
+{
+    return stop_asked != 0;
 }
 
 static void catch_signals(void)

@@ -165,6 +165,7 @@ struct driver {
     uint32_t certifying_count;
     struct catchup catchup;
     struct watch watch;
+    struct sync_serving *snapshots;
 
     bool due_known; /* due is that of the state at due_height */
     uint64_t due_height;
@@ -208,6 +209,8 @@ void inbound_remember_good(const struct driver *d, const struct hash *digest);
 void inbound_vote_digest(const struct driver *d, const struct vote *vote, struct hash *out);
 MUST_USE bool inbound_certificate_valid(const struct driver *d,
                                         const struct certificate *certificate);
+/* SIGTERM or SIGINT has come. */
+bool driver_stop_asked(void);
 void inbound_finality_certificate(const struct finality *finality, struct certificate *out);
 /* The block's bytes are the ones its id commits to; otherwise the sender lied, not the leader. */
 MUST_USE bool inbound_block_matches(const struct hash *block_id, const struct wire_block *block);

@@ -10,6 +10,8 @@
 
 #include "base/log.h"
 #include "crypto/keyfile/keyfile.h"
+#include "node/sync/join.h"
+#include "node/sync/serving.h"
 
 /* Opening in order: genesis, keys, chain.db and state.db (executing what state.db lacks),
  * sign.state, journal, core, net.  Closing is the reverse. */
@@ -189,6 +191,24 @@ static bool check_space(const struct driver *d, struct error *error)
                      (unsigned long long)d->config.disk_reserve_mib);
 }
 
+/* Without a chain: the peers' state, if the operator wants it so. */
+static bool join_network(struct driver *d, struct error *error)
+{
+    struct sync_join join = {.genesis = d->genesis, .stopped = driver_stop_asked};
+    join.options = (struct store_options){.dir = d->config.data_dir,
+                                          .chain_id = d->chain_id,
+                                          .reserve_bytes = d->config.disk_reserve_mib << 20};
+    for (uint32_t i = 0; i < d->set.count && join.source_count < SYNC_SOURCE_MAX; i++) {
+        if (i != d->self && d->config.peers[i][0] != '\0') {
+            join.sources[join.source_count++] =
+                (struct sync_peer){.validator = i,
+                                   .address = d->config.peers[i],
+                                   .key = net_key_of_node(&d->set.items[i].network)};
+        }
+    }
+    return d->config.state_sync == 0 || sync_join(&join, error);
+}
+
 /* The tip as the blocks of chain.db leave it: applied ones are only looked at. */
 static bool open_store(struct driver *d, struct error *error)
 {
@@ -198,6 +218,10 @@ static bool open_store(struct driver *d, struct error *error)
     struct store_status status;
     if (!store_open(&options, &d->store, error) || !check_space(d, error)) {
         return false;
+    }
+    d->snapshots = sync_serving_new(d->store);
+    if (d->snapshots == NULL) {
+        return error_set(error, EXIT_CODE_FAILURE, "node: no memory");
     }
     store_status(d->store, &status);
     if (!status.initialised && !commit_genesis(d, error)) {
@@ -437,9 +461,9 @@ bool restart_open(struct driver *d, struct error *error)
     d->started_ms = driver_now_ms();
     d->catchup.peer = 0;
     d->work_due_header_ms = UINT64_MAX;
-    if (!open_identity(d, error) || !make_machines(d, error) || !open_store(d, error) ||
-        !read_tip_finality(d, error) || !open_core(d, error) || !open_journal(d, error) ||
-        !open_net(d, error)) {
+    if (!open_identity(d, error) || !make_machines(d, error) || !join_network(d, error) ||
+        !open_store(d, error) || !read_tip_finality(d, error) || !open_core(d, error) ||
+        !open_journal(d, error) || !open_net(d, error)) {
         return false;
     }
     blocks_look_at_pool(d);
@@ -455,6 +479,7 @@ void restart_close(struct driver *d)
     disk_posix_close(&d->journal_disk);
     signer_free(d->own_signer);
     disk_posix_close(&d->sign_disk);
+    sync_serving_free(d->snapshots);
     store_close(d->store);
     blocks_clear(d);
     catchup_close(d);

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "base/hex.h"
+#include "node/sync/serving.h"
 #include "wire/api/api.h"
 
 /* Answers to clients.  Each is self-authenticating or marked as a hint (wire/api/api.h). */
@@ -110,7 +111,12 @@ static void answer_block(struct driver *d, const struct api_request *request,
     struct store_buffer *block = hold(holding);
     if (request->height == 0 || !fetch_tip(d, holding, &header, &answer->last_final) ||
         store_block(d->store, request->height, block, &error) != STORE_FOUND) {
-        fail(answer, EXIT_CODE_NOT_FOUND, "no final block has this height");
+        struct store_status status;
+        store_status(d->store, &status);
+        fail(answer, EXIT_CODE_NOT_FOUND,
+             request->height > 0 && request->height < status.first_height
+                 ? "this node began with a snapshot above this height; ask another one"
+                 : "no final block has this height");
         return;
     }
     answer->body = bytes_of(block->data, block->size);
@@ -265,6 +271,20 @@ static void answer_submit_many(struct driver *d, const struct net_event *event,
     }
 }
 
+static void answer_snapshot(struct driver *d, const struct api_request *request,
+                            struct api_answer *answer, struct holding *holding)
+{
+    struct store_buffer *bytes = hold(holding);
+    const enum exit_code code = sync_serving_answer(d->snapshots, request, driver_now_ms(), bytes);
+    if (code != EXIT_CODE_OK) {
+        fail(answer, code,
+             code == EXIT_CODE_QUOTA ? "not ready; ask again in a moment"
+                                     : "no such snapshot here");
+        return;
+    }
+    answer->body = bytes_of(bytes->data, bytes->size);
+}
+
 static void make_answer(struct driver *d, const struct net_event *event,
                         const struct api_request *request, struct api_answer *answer,
                         struct holding *holding)
@@ -298,6 +318,11 @@ static void make_answer(struct driver *d, const struct net_event *event,
         return;
     case API_STATUS:
         answer_status(d, answer, holding);
+        return;
+    case API_SNAPSHOT:
+    case API_ANCHOR:
+    case API_CHUNK:
+        answer_snapshot(d, request, answer, holding);
         return;
     case API_ERROR:
         break;

@@ -7,6 +7,11 @@ if(NOT SANITIZE AND NOT FUZZ)
   add_test(NAME e2e.snapshot COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/snapshot.sh
     $<TARGET_FILE:gradus> $<TARGET_FILE:bench_network>)
   set_tests_properties(e2e.snapshot PROPERTIES LABELS "e2e;long" TIMEOUT 300 RUN_SERIAL ON)
+  add_executable(liar ${CMAKE_CURRENT_LIST_DIR}/liar.c)
+  target_link_libraries(liar PRIVATE client)
+  add_test(NAME e2e.state_sync COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/state_sync.sh
+    $<TARGET_FILE:gradus> $<TARGET_FILE:bench_network> $<TARGET_FILE:liar>)
+  set_tests_properties(e2e.state_sync PROPERTIES LABELS "e2e;long" TIMEOUT 300 RUN_SERIAL ON)
   add_test(NAME e2e.exits COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/exits.sh
     $<TARGET_FILE:gradus> $<TARGET_FILE:bench_network>)
   add_test(NAME e2e.by_hand COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/by_hand.sh $<TARGET_FILE:gradus>)

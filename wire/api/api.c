@@ -36,9 +36,18 @@ void api_write_request(struct wire_writer *writer, const struct api_request *req
         }
         return;
     case API_BLOCK:
+    case API_SNAPSHOT:
+    case API_ANCHOR:
         wire_write_array(writer, 2);
         wire_write_u64(writer, request->kind);
         wire_write_u64(writer, request->height);
+        return;
+    case API_CHUNK:
+        wire_write_array(writer, 4);
+        wire_write_u64(writer, request->kind);
+        wire_write_u64(writer, request->height);
+        wire_write_hash(writer, &request->hash);
+        wire_write_u64(writer, request->depth);
         return;
     case API_PROVE:
         wire_write_array(writer, 2);
@@ -54,13 +63,20 @@ void api_write_request(struct wire_writer *writer, const struct api_request *req
     UNREACHABLE();
 }
 
+/* How many fields each request has, its kind included. */
+static uint32_t request_fields(enum api_kind kind)
+{
+    if (kind == API_GENESIS || kind == API_FINAL || kind == API_STATUS) {
+        return 1;
+    }
+    return kind == API_CHUNK ? 4 : 2;
+}
+
 static void read_request(struct wire_reader *r, struct api_request *out)
 {
-    const uint32_t fields = wire_read_list(r, 2);
+    const uint32_t fields = wire_read_list(r, 4);
     out->kind = (enum api_kind)wire_read_u32_max(r, API_KIND_MAX);
-    const bool plain =
-        out->kind == API_GENESIS || out->kind == API_FINAL || out->kind == API_STATUS;
-    if (fields != (plain ? 1U : 2U)) {
+    if (fields != request_fields(out->kind)) {
         wire_reader_fail(r, WIRE_BAD_COUNT);
         return;
     }
@@ -83,7 +99,14 @@ static void read_request(struct wire_reader *r, struct api_request *out)
         }
         return;
     case API_BLOCK:
+    case API_SNAPSHOT:
+    case API_ANCHOR:
         out->height = wire_read_u64(r);
+        return;
+    case API_CHUNK:
+        out->height = wire_read_u64(r);
+        out->hash = wire_read_hash(r);
+        out->depth = wire_read_u32_max(r, PROOF_DEPTH_MAX);
         return;
     case API_PROVE:
         out->key_count = wire_read_list(r, API_PROVE_KEY_MAX);
@@ -198,6 +221,9 @@ static uint32_t field_count(const struct api_answer *answer)
     case API_GENESIS:
     case API_STATUS:
     case API_SUBMIT_MANY:
+    case API_SNAPSHOT:
+    case API_ANCHOR:
+    case API_CHUNK:
         return 2;
     case API_PROVE:
         return 4;
@@ -236,6 +262,9 @@ void api_write_answer(struct wire_writer *w, const struct api_answer *answer)
         wire_write_signature(w, &answer->signature);
         return;
     case API_GENESIS:
+    case API_SNAPSHOT:
+    case API_ANCHOR:
+    case API_CHUNK:
         wire_write_bin(w, answer->body);
         return;
     case API_STATUS:
@@ -298,6 +327,9 @@ static void read_fields(struct wire_reader *r, struct api_answer *out)
         out->signature = wire_read_signature(r);
         return;
     case API_GENESIS:
+    case API_SNAPSHOT:
+    case API_ANCHOR:
+    case API_CHUNK:
         out->body = wire_read_bin(r, API_BYTES_MAX);
         return;
     case API_STATUS:

@@ -25,7 +25,10 @@ enum api_kind {
     API_TX = 7,          /* where a transaction is; with a proof once its result is certified */
     API_STATUS = 8,      /* the node's own view, JSON for people */
     API_SUBMIT_MANY = 9, /* hand in several transactions; one code each */
-    API_KIND_MAX = API_SUBMIT_MANY,
+    API_SNAPSHOT = 10,   /* manifest of the state after a height; 0: one that all should have */
+    API_ANCHOR = 11, /* the blocks and finality that tie the state after a height to the chain */
+    API_CHUNK = 12,  /* a subtree of that state */
+    API_KIND_MAX = API_CHUNK,
 };
 
 enum {
@@ -37,9 +40,10 @@ enum {
 
 struct api_request {
     enum api_kind kind;
-    struct hash hash; /* HEAD: nonce; TX: tx id */
+    struct hash hash; /* HEAD: nonce; TX: tx id; CHUNK: prefix */
     struct bytes tx;  /* SUBMIT */
-    uint64_t height;  /* BLOCK */
+    uint64_t height;  /* BLOCK, SNAPSHOT, ANCHOR, CHUNK */
+    uint32_t depth;   /* CHUNK: bits of the prefix */
     uint32_t key_count;
     struct bytes keys[API_PROVE_KEY_MAX]; /* PROVE */
     uint32_t tx_count;
@@ -88,7 +92,8 @@ struct api_answer {
     uint64_t wall_ms;           /* HEAD */
     uint32_t validator;         /* HEAD */
     struct signature signature; /* HEAD: network key over H(HEAD, api_write_head_preimage) */
-    struct bytes body;          /* GENESIS: file; BLOCK: block; TX: RESULT record */
+    struct bytes body;          /* GENESIS: file; BLOCK: block; TX: RESULT record; else what was
+                                   asked for */
     struct bytes header;     /* FINAL, PROVE: HEADER bytes; its state_root is what proofs lead to */
     struct bytes last_final; /* FINAL, PROVE, BLOCK (of the tip) */
     uint32_t proof_count;

@@ -41,6 +41,7 @@ static void every_request_round_trips(void **state)
         in.hash.bytes[3] = 7;
         in.tx = bytes_of("tx", 2);
         in.height = 1234567;
+        in.depth = 256;
         in.key_count = 2;
         in.keys[0] = bytes_of("a", 1);
         in.keys[1] = bytes_of("bc", 2);
@@ -52,6 +53,8 @@ static void every_request_round_trips(void **state)
         assert_int_equal(out.kind, kind);
         assert_true(kind != API_SUBMIT || bytes_equal(out.tx, in.tx));
         assert_true(kind != API_BLOCK || out.height == in.height);
+        assert_true(kind != API_CHUNK || (out.height == in.height && out.depth == in.depth &&
+                                          hash_equal(&out.hash, &in.hash)));
         assert_true(kind != API_PROVE || bytes_equal(out.keys[1], in.keys[1]));
         assert_true(kind != API_SUBMIT_MANY || bytes_equal(out.txs[1], in.txs[1]));
         assert_true(kind != API_TX || hash_equal(&out.hash, &in.hash));

@@ -1,0 +1,278 @@
+#include "node/sync/join.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "node/sync/ask.h"
+#include "node/sync/sync.h"
+
+enum { PATH_SIZE = 1024, BUSY_MS = 200, BUSY_MAX = 150, AGAIN_MS = 1000 };
+/* Attempts without any offer until blocks are fetched instead; those where a source says that it
+ * has none, as its chain is too short, count for several. */
+enum { EMPTY_MAX = 20, YOUNG_WEIGHT = 6 };
+
+/* A manifest that a certificate stands behind, and who gave it. */
+struct sync_offer {
+    struct sync_source *source; /* NULL: none */
+    uint64_t height;
+    struct store_buffer manifest;
+    struct store_buffer anchor;
+};
+
+struct joining {
+    const struct sync_join *join;
+    struct sync_asker asker;
+    struct sync_source sources[SYNC_SOURCE_MAX];
+    uint32_t young; /* sources that have no snapshot: their chain is too short */
+    uint32_t empty; /* attempts without an offer, weighted */
+    struct sync_offer best;
+    char restore[PATH_SIZE];
+    char folder[PATH_SIZE];
+};
+
+static void offer_free(struct sync_offer *offer)
+{
+    store_buffer_free(&offer->manifest);
+    store_buffer_free(&offer->anchor);
+    *offer = (struct sync_offer){.source = NULL};
+}
+
+/* What was given, as a copy. */
+static bool copy_body(struct sync_source *source, struct store_buffer *out)
+{
+    const struct bytes body = source->answer.body;
+    out->data = malloc(body.size + 1);
+    out->size = body.size;
+    if (out->data != NULL && body.size > 0) {
+        memcpy(out->data, body.data, body.size);
+    }
+    sync_ask_end(source);
+    return out->data != NULL;
+}
+
+/* Ask until the source is no longer busy. */
+static enum sync_reply ask(struct joining *joining, struct sync_source *source,
+                           const struct api_request *request, struct store_buffer *out)
+{
+    enum sync_reply reply = SYNC_BUSY;
+    for (uint32_t i = 0; reply == SYNC_BUSY && i < BUSY_MAX && !joining->join->stopped(); i++) {
+        reply = sync_ask(&joining->asker, source, request);
+        if (reply == SYNC_BUSY) {
+            sync_wait_ms(BUSY_MS);
+        }
+    }
+    return reply == SYNC_GIVEN && !copy_body(source, out) ? SYNC_SILENT : reply;
+}
+
+/* NULL, or what is wrong with an offer. */
+static const char *judge(const struct joining *joining, const struct sync_offer *offer)
+{
+    static struct sync_anchor anchor; /* one thread */
+    static struct store_final blocks[SYNC_ANCHOR_BLOCK_MAX];
+    static struct snapshot_manifest manifest;
+    if (snapshot_manifest_decode(bytes_of(offer->manifest.data, offer->manifest.size), &manifest) !=
+            SNAPSHOT_OK ||
+        manifest.height != offer->height) {
+        return "a manifest that does not lead to its root";
+    }
+    if (!sync_anchor_decode(bytes_of(offer->anchor.data, offer->anchor.size), &anchor)) {
+        return "blocks that do not decode";
+    }
+    const char *wrong = sync_anchor_check(joining->join->genesis, &manifest, &anchor, blocks);
+    if (wrong != NULL) {
+        log_line(LOG_INFO, "sync", "%s", wrong);
+    }
+    return wrong == NULL ? NULL : "a manifest that no final header names";
+}
+
+/* The source's manifest and anchor into *offer; false when there is nothing to judge. */
+static bool get_offer(struct joining *joining, struct sync_source *source, struct sync_offer *offer)
+{
+    static struct snapshot_manifest manifest; /* one thread */
+    const struct api_request newest = {.kind = API_SNAPSHOT};
+    struct api_request anchor = {.kind = API_ANCHOR};
+    const enum sync_reply reply = ask(joining, source, &newest, &offer->manifest);
+    joining->young += reply == SYNC_NOTHING ? 1 : 0;
+    if (reply != SYNC_GIVEN) {
+        return false;
+    }
+    const struct bytes bytes = bytes_of(offer->manifest.data, offer->manifest.size);
+    if (snapshot_manifest_decode(bytes, &manifest) != SNAPSHOT_OK) {
+        sync_ban(source, "a manifest that does not lead to its root");
+        return false;
+    }
+    offer->source = source;
+    offer->height = manifest.height;
+    anchor.height = manifest.height;
+    return ask(joining, source, &anchor, &offer->anchor) == SYNC_GIVEN;
+}
+
+/* Keep the source's offer when it is the chain's and higher than the best. */
+static void compare(struct joining *joining, struct sync_source *source)
+{
+    struct sync_offer offer = {.source = NULL};
+    if (get_offer(joining, source, &offer)) {
+        const char *wrong = judge(joining, &offer);
+        if (wrong != NULL) {
+            sync_ban(source, wrong);
+        } else if (offer.height > joining->best.height) {
+            const struct sync_offer old = joining->best;
+            joining->best = offer;
+            offer = old;
+        }
+    }
+    offer_free(&offer);
+}
+
+/* The offer of the greatest height that is the chain's. */
+static void choose(struct joining *joining)
+{
+    offer_free(&joining->best);
+    joining->young = 0;
+    for (uint32_t i = 0; i < joining->join->source_count && !joining->join->stopped(); i++) {
+        if (!joining->sources[i].banned) {
+            compare(joining, &joining->sources[i]);
+        }
+    }
+}
+
+static bool restore(const struct joining *joining, struct snapshot_folder *folder,
+                    struct error *error)
+{
+    static struct sync_anchor anchor; /* one thread */
+    static struct store_final blocks[SYNC_ANCHOR_BLOCK_MAX];
+    const struct snapshot_manifest *manifest = snapshot_folder_manifest(folder);
+    if (!sync_anchor_decode(snapshot_folder_anchor(folder), &anchor) ||
+        sync_anchor_check(joining->join->genesis, manifest, &anchor, blocks) != NULL) {
+        return error_set(error, EXIT_CODE_STORE, "%.200s: changed on the disk; start again",
+                         joining->folder);
+    }
+    const struct snapshot_restore what = {.folder = folder,
+                                          .options = joining->join->options,
+                                          .blocks = blocks,
+                                          .block_count = anchor.count};
+    log_line(LOG_INFO, "sync", "restoring height=%llu keys=%llu",
+             (unsigned long long)manifest->height, (unsigned long long)manifest->leaves);
+    return snapshot_restore(&what, error);
+}
+
+/* Fetch and restore the best offer.  True with *done; false on an error of the store. */
+static bool follow(struct joining *joining, bool *done, struct error *error)
+{
+    struct snapshot_folder *folder = NULL;
+    const struct sync_offer *best = &joining->best;
+    log_line(LOG_INFO, "sync", "state height=%llu from validator %u",
+             (unsigned long long)best->height, best->source->peer.validator);
+    if (!snapshot_folder_make(joining->folder, bytes_of(best->manifest.data, best->manifest.size),
+                              bytes_of(best->anchor.data, best->anchor.size), error) ||
+        !snapshot_folder_open(joining->folder, &folder, error)) {
+        return false;
+    }
+    const struct sync_fetch fetch = {.asker = &joining->asker,
+                                     .sources = joining->sources,
+                                     .source_count = joining->join->source_count,
+                                     .folder = folder,
+                                     .stopped = joining->join->stopped};
+    const enum sync_fetched fetched = sync_fetch(&fetch, error);
+    bool ok = fetched != SYNC_FAILED;
+    if (fetched == SYNC_MANIFEST) {
+        sync_ban(best->source, "a manifest with false sizes");
+    } else if (fetched == SYNC_ALL) {
+        ok = restore(joining, folder, error);
+        *done = ok;
+    }
+    snapshot_folder_close(folder);
+    return ok;
+}
+
+/* One attempt. */
+static bool attempt(struct joining *joining, bool *done, struct error *error)
+{
+    choose(joining);
+    if (joining->best.source != NULL) {
+        joining->empty = 0;
+        return follow(joining, done, error);
+    }
+    joining->empty += joining->young > 0 ? YOUNG_WEIGHT : 1;
+    if (joining->empty >= EMPTY_MAX) {
+        log_line(LOG_INFO, "sync", "no peer offers a state; fetching blocks");
+        *done = true;
+    }
+    return true;
+}
+
+static bool make_dir(const char *path, struct error *error)
+{
+    return access(path, F_OK) == 0 || mkdir(path, 0700) == 0 ||
+           error_set(error, EXIT_CODE_STORE, "%.200s: cannot be made", path);
+}
+
+static bool has_chain(const char *data_dir)
+{
+    char path[PATH_SIZE];
+    const int length = snprintf(path, sizeof(path), "%s/chain.db", data_dir);
+    return length < 0 || (size_t)length >= sizeof(path) || access(path, F_OK) == 0;
+}
+
+static bool prepare(struct joining *joining, struct error *error)
+{
+    const char *data_dir = joining->join->options.dir;
+    const int restore_length =
+        snprintf(joining->restore, sizeof(joining->restore), "%s/restore", data_dir);
+    const int folder_length =
+        snprintf(joining->folder, sizeof(joining->folder), "%s/restore/snapshot", data_dir);
+    if (restore_length < 0 || folder_length < 0 ||
+        (size_t)folder_length >= sizeof(joining->folder)) {
+        return error_set(error, EXIT_CODE_BAD_CONFIG, "the data directory's name is too long");
+    }
+    for (uint32_t i = 0; i < joining->join->source_count; i++) {
+        joining->sources[i].peer = joining->join->sources[i];
+    }
+    joining->asker.chain_id = *genesis_chain_id(joining->join->genesis);
+    return make_dir(data_dir, error) && make_dir(joining->restore, error);
+}
+
+static bool run(struct joining *joining, struct error *error)
+{
+    bool done = false;
+    bool ok = prepare(joining, error);
+    while (ok && !done && !joining->join->stopped()) {
+        ok = attempt(joining, &done, error);
+        if (ok && !done) {
+            sync_wait_ms(AGAIN_MS);
+        }
+    }
+    return ok && (done || error_set(error, EXIT_CODE_OK, "stopped"));
+}
+
+bool sync_join(const struct sync_join *join, struct error *error)
+{
+    struct crypto_key *key = NULL;
+    if (!snapshot_restore_finish(join->options.dir, error)) {
+        return false;
+    }
+    if (has_chain(join->options.dir) || join->source_count == 0) {
+        return true;
+    }
+    struct joining *joining = calloc(1, sizeof(*joining));
+    key = crypto_key_generate();
+    bool ok = joining != NULL && key != NULL;
+    if (!ok) {
+        (void)error_set(error, EXIT_CODE_FAILURE, "node: no memory");
+    } else {
+        joining->join = join;
+        joining->asker.key = key;
+        ok = run(joining, error);
+        offer_free(&joining->best);
+        for (uint32_t i = 0; i < join->source_count; i++) {
+            sync_ask_close(&joining->sources[i]);
+        }
+    }
+    crypto_key_free(key);
+    free(joining);
+    return ok;
+}

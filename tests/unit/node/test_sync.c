@@ -1,0 +1,201 @@
+/* What a running node gives to those that join, and what ties it to the chain. */
+#include "tests/unit/node/lone.h"
+
+#include <time.h>
+
+#include "node/sync/serving.h"
+#include "node/sync/sync.h"
+
+enum { FAR = 8, TRIES = 2000, WAIT_NS = 1000000 };
+
+static struct lone a;
+
+/* A snapshot as a newcomer gets it. */
+struct taken {
+    struct store_buffer manifest_bytes;
+    struct store_buffer anchor_bytes;
+    struct snapshot_manifest manifest;
+    struct sync_anchor anchor;
+};
+
+static int open_lone(void **state)
+{
+    (void)state;
+    lone_open(&a, 1);
+    while (a.d->committed.height < FAR) {
+        assert_int_equal(lone_submit(&a, lone_tx(&a, 60000)), CODE_OK);
+        lone_run(&a, a.d->committed.height + 1);
+    }
+    return 0;
+}
+
+static int close_lone(void **state)
+{
+    (void)state;
+    lone_no_evidence = false;
+    lone_close(&a);
+    return 0;
+}
+
+static enum exit_code ask(const struct api_request *request, uint64_t now_ms,
+                          struct store_buffer *out)
+{
+    return sync_serving_answer(a.d->snapshots, request, now_ms, out);
+}
+
+static struct taken offer_get(void)
+{
+    static struct taken offer;
+    const struct api_request newest = {.kind = API_SNAPSHOT};
+    struct api_request anchor = {.kind = API_ANCHOR};
+    enum exit_code code = EXIT_CODE_QUOTA;
+    offer = (struct taken){.manifest_bytes = {0}};
+    for (int i = 0; i < TRIES && code == EXIT_CODE_QUOTA; i++) {
+        const struct timespec rest = {.tv_nsec = WAIT_NS};
+        (void)nanosleep(&rest, NULL);
+        code = ask(&newest, driver_now_ms(), &offer.manifest_bytes);
+    }
+    assert_int_equal(code, EXIT_CODE_OK);
+    assert_int_equal(
+        snapshot_manifest_decode(bytes_of(offer.manifest_bytes.data, offer.manifest_bytes.size),
+                                 &offer.manifest),
+        SNAPSHOT_OK);
+    anchor.height = offer.manifest.height;
+    assert_int_equal(ask(&anchor, driver_now_ms(), &offer.anchor_bytes), EXIT_CODE_OK);
+    assert_true(sync_anchor_decode(bytes_of(offer.anchor_bytes.data, offer.anchor_bytes.size),
+                                   &offer.anchor));
+    return offer;
+}
+
+static void offer_free(struct taken *offer)
+{
+    store_buffer_free(&offer->manifest_bytes);
+    store_buffer_free(&offer->anchor_bytes);
+}
+
+static const char *check(const struct snapshot_manifest *manifest, const struct sync_anchor *anchor)
+{
+    static struct store_final blocks[SYNC_ANCHOR_BLOCK_MAX];
+    return sync_anchor_check(a.d->genesis, manifest, anchor, blocks);
+}
+
+static void an_offer_holds(void **state)
+{
+    (void)state;
+    struct taken offer = offer_get();
+    const uint64_t height = offer.manifest.height;
+    assert_int_equal(height, a.d->committed.height - 1);
+    assert_null(check(&offer.manifest, &offer.anchor));
+    for (uint32_t i = 0; i < offer.manifest.part_count; i++) {
+        const struct snapshot_part part = snapshot_part_at(&offer.manifest, i);
+        const struct api_request request = {
+            .kind = API_CHUNK, .height = height, .hash = part.prefix, .depth = part.depth};
+        struct store_buffer chunk = {0};
+        assert_int_equal(ask(&request, driver_now_ms(), &chunk), EXIT_CODE_OK);
+        assert_int_equal(snapshot_chunk_verify(&part, bytes_of(chunk.data, chunk.size)),
+                         SNAPSHOT_OK);
+        store_buffer_free(&chunk);
+    }
+    offer_free(&offer);
+}
+
+/* No block carries anything: then the anchor goes back to block 1. */
+static void an_anchor_tells_what_is_carried(void **state)
+{
+    (void)state;
+    struct store_buffer bytes = {0};
+    struct sync_anchor anchor;
+    struct error error;
+    lone_close(&a);
+    lone_no_evidence = true;
+    open_lone(state);
+    const uint64_t height = a.d->committed.height - 1;
+    assert_int_equal(sync_anchor_read(a.d->store, height, &bytes, &error), STORE_FOUND);
+    assert_true(sync_anchor_decode(bytes_of(bytes.data, bytes.size), &anchor));
+    assert_int_equal(anchor.count, height + 1);
+    struct taken offer = offer_get();
+    assert_null(check(&offer.manifest, &offer.anchor));
+    struct sync_anchor less = offer.anchor; /* one that begins above it */
+    less.count--;
+    memmove(less.blocks, less.blocks + 1, less.count * sizeof(less.blocks[0]));
+    assert_non_null(check(&offer.manifest, &less));
+    offer_free(&offer);
+    store_buffer_free(&bytes);
+}
+
+/* Every byte of block and certificate counts, and so does all that the header says. */
+static void lies_are_refused(void **state)
+{
+    (void)state;
+    struct taken offer = offer_get();
+    struct snapshot_manifest other = offer.manifest;
+    other.state_root.bytes[5] ^= 1;
+    assert_non_null(check(&other, &offer.anchor));
+    other = offer.manifest;
+    other.history.peaks[0].bytes[5] ^= 1;
+    assert_non_null(check(&other, &offer.anchor));
+    other = offer.manifest;
+    other.chain_id.bytes[5] ^= 1;
+    assert_non_null(check(&other, &offer.anchor));
+    other = offer.manifest;
+    other.height--;
+    assert_non_null(check(&other, &offer.anchor));
+    uint8_t *bytes = offer.anchor_bytes.data;
+    uint32_t accepted = 0;
+    for (size_t i = 0; i < offer.anchor_bytes.size; i++) {
+        struct sync_anchor anchor;
+        bytes[i] ^= 1;
+        if (sync_anchor_decode(bytes_of(bytes, offer.anchor_bytes.size), &anchor) &&
+            check(&offer.manifest, &anchor) == NULL) {
+            accepted++;
+        }
+        bytes[i] ^= 1;
+    }
+    assert_int_equal(accepted, 0);
+    assert_null(check(&offer.manifest, &offer.anchor));
+    offer_free(&offer);
+}
+
+/* Strangers' heights share one place, which no longer is theirs when they are silent; they never
+ * take that of newcomers. */
+static void places_are_few(void **state)
+{
+    (void)state;
+    struct store_buffer chunk = {0};
+    struct taken offer = offer_get();
+    const uint64_t now = driver_now_ms();
+    struct api_request request = {.kind = API_CHUNK, .height = offer.manifest.height - 1};
+    assert_int_equal(ask(&request, now, &chunk), EXIT_CODE_OK);
+    store_buffer_free(&chunk);
+    request.height--;
+    assert_int_equal(ask(&request, now + 1, &chunk), EXIT_CODE_QUOTA);
+    request.height++;
+    assert_int_equal(ask(&request, now + 4000, &chunk), EXIT_CODE_OK);
+    store_buffer_free(&chunk);
+    request.height--;
+    assert_int_equal(ask(&request, now + 8000, &chunk), EXIT_CODE_QUOTA);
+    assert_int_equal(ask(&request, now + 9000, &chunk), EXIT_CODE_OK);
+    store_buffer_free(&chunk);
+    request.height = a.d->committed.height; /* its root is in no header */
+    assert_int_equal(ask(&request, now + 20000, &chunk), EXIT_CODE_NOT_FOUND);
+    request.height = 0;
+    assert_int_equal(ask(&request, now + 20000, &chunk), EXIT_CODE_NOT_FOUND);
+    request.height = offer.manifest.height;
+    request.depth = 256; /* no key is there */
+    assert_int_equal(ask(&request, now + 20000, &chunk), EXIT_CODE_NOT_FOUND);
+    offer_free(&offer);
+    offer = offer_get(); /* the newcomers' has stayed */
+    offer_free(&offer);
+    sync_serving_poll(a.d->snapshots, now + 1000000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_offer_holds, open_lone, close_lone),
+        cmocka_unit_test_setup_teardown(an_anchor_tells_what_is_carried, open_lone, close_lone),
+        cmocka_unit_test_setup_teardown(lies_are_refused, open_lone, close_lone),
+        cmocka_unit_test_setup_teardown(places_are_few, open_lone, close_lone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
