@@ -43,6 +43,9 @@
     COMMAND(cli_db_check)                                                                          \
     COMMAND(cli_db_stats)                                                                          \
     COMMAND(cli_db_diff)                                                                           \
+    COMMAND(cli_backup_create)                                                                     \
+    COMMAND(cli_backup_verify)                                                                     \
+    COMMAND(cli_backup_restore)                                                                    \
     COMMAND(cli_version)
 
 #define DECLARE(name) extern const struct cli_command name;

@@ -161,7 +161,7 @@ static json_t *fault_json(const struct check *check)
     return json;
 }
 
-static void report_json(const struct check *check, const struct error *error)
+static void report_json(const struct check *check, json_t *extra, const struct error *error)
 {
     const struct inspect_head *head = inspect_head(check->inspect);
     const struct chaincheck_report *chain = chaincheck_report(check->chain);
@@ -177,6 +177,9 @@ static void report_json(const struct check *check, const struct error *error)
     if (error->code != EXIT_CODE_OK) {
         (void)json_object_set_new(json, "fault", fault_json(check));
         (void)json_object_set_new(json, "error", json_string(error->detail));
+    }
+    if (extra != NULL) {
+        (void)json_object_update(json, extra);
     }
     db_print_json(json);
 }
@@ -229,20 +232,15 @@ static void add_step(const struct check *check, struct error *error)
     }
 }
 
-static enum exit_code run_check(struct cli_call *call, struct error *error)
+enum exit_code db_check_dir(const struct cli_call *call, const char *dir,
+                            const struct genesis *genesis, json_t *extra, struct error *error)
 {
     struct check check = {.certified = 0};
-    struct genesis *genesis = NULL;
-    const char *dir = NULL;
     uint64_t threads = 0;
     db_screen_init(&check.screen);
-    if (!cli_required(call, "data-dir", &dir, error) ||
-        (cli_text(call, "threads") != NULL &&
-         !cli_number(call, "threads", (struct cli_range){1, THREADS_MAX}, &threads, error))) {
+    if (cli_text(call, "threads") != NULL &&
+        !cli_number(call, "threads", (struct cli_range){1, THREADS_MAX}, &threads, error)) {
         return EXIT_CODE_USAGE;
-    }
-    if (!db_genesis(call, &genesis, error)) {
-        return error->code;
     }
     bool ready = inspect_open(dir, genesis_chain_id(genesis), &check.inspect, error);
     ready = ready && chaincheck_create(genesis, (uint32_t)threads, &check.chain, error);
@@ -256,14 +254,28 @@ static enum exit_code run_check(struct cli_call *call, struct error *error)
         add_step(&check, error);
     }
     if (ready && cli_json(call)) {
-        report_json(&check, error);
+        report_json(&check, extra, error);
     } else if (ready) {
         report_text(&check);
     }
     chaincheck_free(check.chain);
     inspect_close(check.inspect);
-    genesis_free(genesis);
     return sound ? EXIT_CODE_OK : error->code;
+}
+
+static enum exit_code run_check(struct cli_call *call, struct error *error)
+{
+    struct genesis *genesis = NULL;
+    const char *dir = NULL;
+    if (!cli_required(call, "data-dir", &dir, error)) {
+        return EXIT_CODE_USAGE;
+    }
+    if (!db_genesis(call, &genesis, error)) {
+        return error->code;
+    }
+    const enum exit_code code = db_check_dir(call, dir, genesis, NULL, error);
+    genesis_free(genesis);
+    return code;
 }
 
 const struct cli_command cli_db_check = {
@@ -271,7 +283,7 @@ const struct cli_command cli_db_check = {
     .verb = "check",
     .help = "read every byte of a stopped node's databases: checksums, order, roots, certificates",
     .run = run_check,
-    .options = {DB_OPTIONS, {"threads", "N", NULL, "that verify signatures; default: every core"}}};
+    .options = {DB_OPTIONS, DB_THREADS}};
 
 /* ---- stats ------------------------------------------------------------------------- */
 

@@ -16,6 +16,16 @@
         "genesis", "FILE", NULL, "the network's genesis file"                                      \
     }
 
+#define DB_THREADS                                                                                 \
+    {                                                                                              \
+        "threads", "N", NULL, "that verify signatures; default: every core"                        \
+    }
+
+/* Everything `gradus db check` does, its report included; the command has the option of
+ * DB_THREADS.  extra (NULL: none) is added to the JSON and stays the caller's. */
+enum exit_code db_check_dir(const struct cli_call *call, const char *dir,
+                            const struct genesis *genesis, json_t *extra, struct error *error);
+
 /* A tool's exit code for a store's error: 64 and above are a daemon's numbers. */
 enum exit_code db_code(struct error *error);
 

@@ -53,7 +53,7 @@ int child_check(const char *dir, bool after_damage)
     return answer == CHILD_KILLED ? CHILD_CRASHED : answer;
 }
 
-/* ---- Folders ---------------------------------------------------------------------------------- */
+/* ---- Folders ----------------------------------------------------------------------------- */
 
 static const char *const folders[] = {"journal", "sign", "chain.db", "state.db"};
 enum { FOLDER_COUNT = sizeof(folders) / sizeof(folders[0]) };

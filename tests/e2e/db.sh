@@ -1,6 +1,6 @@
 #!/bin/sh
 # db.sh GRADUS BENCH_NETWORK: looking into the databases of stopped and crashed validators changes no byte, a
-# running one is refused, two agree, and damage is named with exit code 10.
+# running one is refused, two agree, and damage is named with exit code 10.  Backups.
 GRADUS=$1
 LOAD=$2
 . "$(dirname "$0")/lib.sh"
@@ -68,4 +68,37 @@ rm -rf "$data" && cp -a "$E2E_DIR/kept" "$data"
 # Without state.db nothing is wrong and not everything can be said; the node makes it again.
 mv "$data/state.db" "$E2E_DIR/state.away"
 ends 12 "no state.db" db check --data-dir "$data"
-echo "databases are looked into without a trace"
+rm -rf "$data" && cp -a "$E2E_DIR/kept" "$data"
+
+# A backup is whole or refused; it never holds what could vote.
+backup=$E2E_DIR/backup
+ends 0 "made" backup create --data-dir "$data" --out "$backup"
+ends 2 "exists" backup create --data-dir "$data" --out "$backup"
+[ ! -e "$backup/sign" ] && [ ! -e "$backup/journal" ] || fail "a backup of sign.state or journal"
+ends 0 "all right" backup verify "$backup"
+ends 0 '"check":"pass"' backup verify "$backup" --output json
+log=$(ls -S "$backup"/chain.db/*.log | head -n 1)
+flip "$log" 30
+ends 10 "$(basename "$log")" backup verify "$backup"
+ends 10 "$(basename "$log")" backup restore "$backup" --data-dir "$E2E_DIR/other"
+flip "$log" 30
+ends 2 "keep sign" backup restore "$backup" --data-dir "$data"
+
+# Beside its sign.state the validator goes on where the backup ends: it votes and follows.
+rm -rf "$data/chain.db" "$data/state.db"
+ends 0 "restored" backup restore "$backup" --data-dir "$data"
+"$GRADUS" localnet up --dir "$net" >/dev/null
+"$LOAD" "$net" --count 100 --latency 0 --expect >/dev/null
+wait_for 20 settled
+"$GRADUS" localnet down --dir "$net" >/dev/null
+ends 0 "the same state" db diff "$data" "$net/validator-1/data"
+ends 0 "all right" db check --data-dir "$data"
+
+# Without it there is no right to vote: the node says so and ends.
+rm -rf "$data"
+ends 0 "restored" backup restore "$backup" --data-dir "$data"
+ends 0 "all right" db check --data-dir "$data"
+code=0
+timeout 30 "$GRADUS" node run --config "$net/validator-0/node.ini" >/dev/null 2>"$E2E_DIR/said" || code=$?
+[ "$code" = 80 ] || { cat "$E2E_DIR/said"; fail "a restored node without sign.state ends with $code, not 80"; }
+echo "databases are looked into without a trace, backed up and restored"

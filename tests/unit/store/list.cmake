@@ -6,3 +6,5 @@ unit_test(test_store_faults ${CMAKE_CURRENT_LIST_DIR}/test_store_faults.c
   ${PROJECT_SOURCE_DIR}/tests/support/toy_ledger.c NEEDS store)
 unit_test(test_inspect ${CMAKE_CURRENT_LIST_DIR}/test_inspect.c
   ${PROJECT_SOURCE_DIR}/tests/support/toy_ledger.c NEEDS store)
+unit_test(test_backup ${CMAKE_CURRENT_LIST_DIR}/test_backup.c
+  ${PROJECT_SOURCE_DIR}/tests/support/toy_ledger.c NEEDS store)
