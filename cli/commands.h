@@ -43,6 +43,8 @@
     COMMAND(cli_db_check)                                                                          \
     COMMAND(cli_db_stats)                                                                          \
     COMMAND(cli_db_diff)                                                                           \
+    COMMAND(cli_db_rollback)                                                                       \
+    COMMAND(cli_db_compact)                                                                        \
     COMMAND(cli_backup_create)                                                                     \
     COMMAND(cli_backup_verify)                                                                     \
     COMMAND(cli_backup_restore)                                                                    \

@@ -112,6 +112,9 @@ struct inspect_stats {
     struct inspect_count kinds[INSPECT_KIND_COUNT]; /* of the state, by a key's first byte */
 };
 
+/* Of all files of both databases. */
+uint64_t inspect_disk_bytes(const struct inspect *inspect);
+
 MUST_USE bool inspect_stats(struct inspect *inspect, struct inspect_stats *out,
                             struct error *error);
 

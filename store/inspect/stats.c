@@ -93,6 +93,16 @@ static bool count_database(struct inspect *inspect, const struct tables *tables,
     return true;
 }
 
+uint64_t inspect_disk_bytes(const struct inspect *inspect)
+{
+    struct inspect_database both = {.disk_bytes = 0};
+    count_files(&inspect->store.chain.rocks, &both);
+    if (inspect->store.state.db != NULL) {
+        count_files(&inspect->store.state, &both);
+    }
+    return both.disk_bytes;
+}
+
 bool inspect_stats(struct inspect *inspect, struct inspect_stats *out, struct error *error)
 {
     *out = (struct inspect_stats){.state = {.name = "state.db"}};

@@ -94,6 +94,17 @@ wait_for 20 settled
 ends 0 "the same state" db diff "$data" "$net/validator-1/data"
 ends 0 "all right" db check --data-dir "$data"
 
+# The state goes back, and forward again at the next start.
+height=$("$GRADUS" db check --data-dir "$data" --genesis "$genesis" --output json | field applied_height)
+ends 0 "went back" db rollback --data-dir "$data" --to 1
+ends 0 "will be executed" db check --data-dir "$data"
+ends 4 "below" db rollback --data-dir "$data" --to "$height"
+ends 0 "after" db compact --data-dir "$data"
+"$GRADUS" localnet up --dir "$net" >/dev/null
+wait_for 20 settled
+"$GRADUS" localnet down --dir "$net" >/dev/null
+ends 0 "the same state after height $height" db diff "$data" "$net/validator-1/data"
+
 # Without it there is no right to vote: the node says so and ends.
 rm -rf "$data"
 ends 0 "restored" backup restore "$backup" --data-dir "$data"

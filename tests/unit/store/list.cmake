@@ -4,7 +4,9 @@ unit_test(test_store ${CMAKE_CURRENT_LIST_DIR}/test_store.c
 unit_test(test_history ${CMAKE_CURRENT_LIST_DIR}/test_history.c NEEDS store)
 unit_test(test_store_faults ${CMAKE_CURRENT_LIST_DIR}/test_store_faults.c
   ${PROJECT_SOURCE_DIR}/tests/support/toy_ledger.c NEEDS store)
-unit_test(test_inspect ${CMAKE_CURRENT_LIST_DIR}/test_inspect.c
-  ${PROJECT_SOURCE_DIR}/tests/support/toy_ledger.c NEEDS store)
+set(toy_node ${PROJECT_SOURCE_DIR}/tests/support/toy_node.c
+  ${PROJECT_SOURCE_DIR}/tests/support/toy_ledger.c)
+unit_test(test_inspect ${CMAKE_CURRENT_LIST_DIR}/test_inspect.c ${toy_node} NEEDS store)
+unit_test(test_repair ${CMAKE_CURRENT_LIST_DIR}/test_repair.c ${toy_node} NEEDS store)
 unit_test(test_backup ${CMAKE_CURRENT_LIST_DIR}/test_backup.c
   ${PROJECT_SOURCE_DIR}/tests/support/toy_ledger.c NEEDS store)

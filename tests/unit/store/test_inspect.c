@@ -12,133 +12,16 @@
 #include "base/endian.h"
 #include "store/core.h"
 #include "store/inspect/inspect.h"
-#include "tests/support/directory.h"
-#include "tests/support/toy_ledger.h"
-#include "wire/wire.h"
+#include "tests/support/toy_node.h"
 
 /* Databases of real blocks over the toy ledger, looked into while nobody runs them. */
 
-enum { LAST = 130, BLOCK_ROOM = 1024, HEIGHT_SIZE = 8 };
-
-struct world {
-    struct directory directory;
-    struct store *store;
-    struct toy_state toy;
-    struct hash parent;
-    struct hash results_root;
-    uint64_t height;
-    uint64_t odd_height; /* where one key gets another value than in other worlds */
-};
-
-static const struct hash chain = {{7}};
-static const uint8_t no_results[] = {0x90}; /* an empty array */
-
-static void open_store(struct world *world)
-{
-    struct error error;
-    const struct store_options options = {.dir = world->directory.path, .chain_id = chain};
-    if (!store_open(&options, &world->store, &error)) {
-        fail_msg("%s", error.detail);
-    }
-}
-
-static struct bytes make_block(const struct world *world, const struct hash *state_root,
-                               uint8_t *out)
-{
-    uint8_t header_bytes[WIRE_HEADER_SIZE_MAX];
-    struct block_header header = {.version = 1,
-                                  .chain_id = chain,
-                                  .height = world->height,
-                                  .parent_id = world->parent,
-                                  .time_ms = world->height,
-                                  .view = world->height,
-                                  .state_root = *state_root,
-                                  .results_root = world->results_root};
-    struct crypto_tree history;
-    struct wire_writer writer;
-    struct wire_block_parts parts = {.tx_count = 0};
-    struct bytes block;
-    store_history_tree(world->store, &history);
-    crypto_tree_root(&history, &header.hist_root);
-    wire_writer_init(&writer, header_bytes, sizeof(header_bytes));
-    wire_write_header(&writer, &header);
-    assert_true(wire_writer_end(&writer, &parts.header_bytes));
-    wire_writer_init(&writer, out, BLOCK_ROOM);
-    wire_write_block(&writer, &parts);
-    assert_true(wire_writer_end(&writer, &block));
-    return block;
-}
-
-static void block_id(struct bytes bytes, struct hash *id)
-{
-    static struct wire_block block;
-    assert_true(wire_decode_block(bytes, &block));
-    crypto_digest(TAG_BLOCK_HEADER, block.header_bytes, id);
-}
-
-static void next_block(struct world *world, struct toy_block *block, struct hash *id)
-{
-    uint8_t bytes[BLOCK_ROOM];
-    struct error error;
-    struct store_status status;
-    store_status(world->store, &status);
-    const struct bytes body = make_block(world, &status.applied_root, bytes);
-    block_id(body, id);
-    const struct store_final final = {.height = world->height,
-                                      .block_id = *id,
-                                      .block = body,
-                                      .results = bytes_of(no_results, sizeof(no_results))};
-    assert_true(store_append_final(world->store, &final, 1, &error));
-    if (world->height == world->odd_height) {
-        assert_true(block->writes.count > 0);
-        block->items[0].removed = false;
-        block->items[0].value = bytes_of("odd", 3);
-    }
-}
-
-static void grow(struct world *world, uint64_t last)
-{
-    static struct toy_block block;
-    struct error error;
-    for (; world->height <= last; world->height++) {
-        struct hash id = chain;
-        toy_block_make(&world->toy, world->height, &block);
-        if (world->height > 0) {
-            next_block(world, &block, &id);
-        }
-        const struct store_stage stage = {
-            .height = world->height, .block_id = id, .writes = block.writes};
-        assert_true(store_commit(world->store, store_overlay_add(world->store, &stage), &error));
-        world->parent = id;
-    }
-}
-
-static void begin(struct world *world)
-{
-    struct crypto_tree empty;
-    *world = (struct world){.height = 0};
-    crypto_tree_init(&empty, TAG_RESULT_TREE);
-    crypto_tree_root(&empty, &world->results_root);
-    assert_true(directory_make(&world->directory));
-    open_store(world);
-}
-
-/* Everything in table files but the last blocks, as in a node that has run. */
-static void fill(struct world *world, uint64_t last)
-{
-    begin(world);
-    grow(world, last / 2);
-    store_close(world->store);
-    open_store(world);
-    grow(world, last);
-    store_close(world->store);
-    world->store = NULL;
-}
+enum { LAST = 130, HEIGHT_SIZE = 8 };
 
 /* ---- What is whole ---------------------------------------------------------------------- */
 
 /* Names, sizes and bytes of every file of a database. */
-static void digest_folder(const struct world *world, const char *name, struct crypto_sha256 *sha)
+static void digest_folder(const struct toy_node *world, const char *name, struct crypto_sha256 *sha)
 {
     char path[DIRECTORY_PATH_MAX + 16];
     struct dirent **entries = NULL;
@@ -161,7 +44,7 @@ static void digest_folder(const struct world *world, const char *name, struct cr
     free(entries);
 }
 
-static struct hash digest(const struct world *world)
+static struct hash digest(const struct toy_node *world)
 {
     struct crypto_sha256 sha;
     struct hash out;
@@ -175,12 +58,12 @@ static struct hash digest(const struct world *world)
 static const struct inspect_visitor nobody = {.context = NULL};
 
 /* Both checks; the fault found, and *error. */
-static bool check(const struct world *world, struct inspect_fault *fault, struct error *error)
+static bool check(const struct toy_node *world, struct inspect_fault *fault, struct error *error)
 {
     struct inspect *inspect = NULL;
     uint64_t certified = 0;
     *fault = (struct inspect_fault){.found = false};
-    if (!inspect_open(world->directory.path, &chain, &inspect, error)) {
+    if (!inspect_open(world->directory.path, &toy_chain, &inspect, error)) {
         return false;
     }
     const bool sound = inspect_check_chain(inspect, &nobody, error) &&
@@ -194,17 +77,17 @@ static bool check(const struct world *world, struct inspect_fault *fault, struct
 static void whole_is_found_whole_and_stays_as_it_is(void **state)
 {
     (void)state;
-    struct world world;
+    struct toy_node world = {.height = 0};
     struct inspect_fault fault;
     struct error error;
     static struct inspect_stats stats;
     struct inspect *inspect = NULL;
-    fill(&world, LAST);
+    toy_node_fill(&world, LAST);
     const struct hash before = digest(&world);
     if (!check(&world, &fault, &error)) {
         fail_msg("%s", error.detail);
     }
-    assert_true(inspect_open(world.directory.path, &chain, &inspect, &error));
+    assert_true(inspect_open(world.directory.path, &toy_chain, &inspect, &error));
     assert_true(inspect_stats(inspect, &stats, &error));
     assert_int_equal(stats.chain.tables[CHAIN_BODY].records.count, LAST);
     assert_int_equal(stats.state.tables[LEDGER_LEAF].records.count,
@@ -218,15 +101,15 @@ static void whole_is_found_whole_and_stays_as_it_is(void **state)
 }
 
 /* The child runs a node's store until it is killed. */
-static pid_t start_child(struct world *world, int ready[2])
+static pid_t start_child(struct toy_node *world, int ready[2])
 {
     assert_int_equal(pipe(ready), 0);
     const pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
         (void)close(ready[0]);
-        open_store(world);
-        grow(world, LAST);
+        toy_node_open(world);
+        toy_node_grow(world, LAST);
         (void)!write(ready[1], "r", 1);
         for (;;) {
             (void)pause();
@@ -239,19 +122,19 @@ static pid_t start_child(struct world *world, int ready[2])
 static void running_is_refused_crashed_is_read_without_a_trace(void **state)
 {
     (void)state;
-    struct world world;
+    struct toy_node world = {.height = 0};
     struct inspect_fault fault;
     struct inspect *inspect = NULL;
     struct error error;
     int ready[2];
     char byte = 0;
-    begin(&world);
-    grow(&world, 40);
+    toy_node_begin(&world);
+    toy_node_grow(&world, 40);
     store_close(world.store);
     const pid_t child = start_child(&world, ready);
     assert_int_equal(read(ready[0], &byte, 1), 1);
     (void)close(ready[0]);
-    assert_false(inspect_open(world.directory.path, &chain, &inspect, &error));
+    assert_false(inspect_open(world.directory.path, &toy_chain, &inspect, &error));
     assert_int_equal(error.code, EXIT_CODE_STORE);
     assert_non_null(strstr(error.detail, "stop that node"));
     (void)kill(child, SIGKILL);
@@ -260,7 +143,7 @@ static void running_is_refused_crashed_is_read_without_a_trace(void **state)
     if (!check(&world, &fault, &error)) {
         fail_msg("%s", error.detail);
     }
-    assert_true(inspect_open(world.directory.path, &chain, &inspect, &error));
+    assert_true(inspect_open(world.directory.path, &toy_chain, &inspect, &error));
     assert_int_equal(inspect_head(inspect)->decided_height, LAST);
     assert_int_equal(inspect_head(inspect)->applied_height, LAST);
     inspect_close(inspect);
@@ -272,15 +155,15 @@ static void running_is_refused_crashed_is_read_without_a_trace(void **state)
 static void nothing_there_and_another_chain_are_told_apart(void **state)
 {
     (void)state;
-    struct world world;
+    struct toy_node world = {.height = 0};
     struct inspect *inspect = NULL;
     struct error error;
     const struct hash other = {{8}};
     assert_true(directory_make(&world.directory));
-    assert_false(inspect_open(world.directory.path, &chain, &inspect, &error));
+    assert_false(inspect_open(world.directory.path, &toy_chain, &inspect, &error));
     assert_int_equal(error.code, EXIT_CODE_NOT_FOUND);
     directory_remove(&world.directory);
-    fill(&world, 3);
+    toy_node_fill(&world, 3);
     assert_false(inspect_open(world.directory.path, &other, &inspect, &error));
     assert_int_equal(error.code, EXIT_CODE_BAD_GENESIS);
     directory_remove(&world.directory);
@@ -394,12 +277,12 @@ static void change_record(struct rocks *rocks, const struct damage *damage, stru
 }
 
 /* Inflict the damage, or with `back` undo it. */
-static void inflict(const struct world *world, const struct damage *damage, struct saved *saved,
+static void inflict(const struct toy_node *world, const struct damage *damage, struct saved *saved,
                     bool back)
 {
     struct store *store = calloc(1, sizeof(*store));
     struct error error;
-    const struct store_options options = {.dir = world->directory.path, .chain_id = chain};
+    const struct store_options options = {.dir = world->directory.path, .chain_id = toy_chain};
     const struct rocks_config config = ledger_config(&options);
     assert_non_null(store);
     assert_true(chain_open(&store->chain, &options, &error));
@@ -416,7 +299,7 @@ static void inflict(const struct world *world, const struct damage *damage, stru
     free(store);
 }
 
-static void expect_found(const struct world *world, size_t number)
+static void expect_found(const struct toy_node *world, size_t number)
 {
     const struct damage *damage = &damages[number];
     struct inspect_fault fault;
@@ -435,10 +318,10 @@ static void every_damage_is_found_and_named(void **state)
 {
     (void)state;
     static struct saved saved;
-    struct world world;
+    struct toy_node world = {.height = 0};
     struct inspect_fault fault;
     struct error error;
-    fill(&world, LAST);
+    toy_node_fill(&world, LAST);
     for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
         inflict(&world, &damages[i], &saved, false);
         expect_found(&world, i);
@@ -449,7 +332,7 @@ static void every_damage_is_found_and_named(void **state)
 }
 
 /* One bit in every table file of a database. */
-static void flip_tables(const struct world *world, const char *name)
+static void flip_tables(const struct toy_node *world, const char *name)
 {
     char path[DIRECTORY_PATH_MAX + 16];
     (void)snprintf(path, sizeof(path), "%s/%s", world->directory.path, name);
@@ -474,10 +357,10 @@ static void flipped_file_is_named(void **state)
     (void)state;
     static const char *const names[] = {"chain.db", "state.db"};
     for (size_t i = 0; i < 2; i++) {
-        struct world world;
+        struct toy_node world = {.height = 0};
         struct inspect_fault fault;
         struct error error = {.code = EXIT_CODE_OK};
-        fill(&world, LAST);
+        toy_node_fill(&world, LAST);
         flip_tables(&world, names[i]);
         assert_false(check(&world, &fault, &error));
         assert_int_equal(error.code, EXIT_CODE_CORRUPT);
@@ -488,12 +371,13 @@ static void flipped_file_is_named(void **state)
 
 /* ---- Comparing ---------------------------------------------------------------------------- */
 
-static void compare(const struct world *a, const struct world *b, struct inspect_difference *out)
+static void compare(const struct toy_node *a, const struct toy_node *b,
+                    struct inspect_difference *out)
 {
     struct inspect *pair[2] = {NULL, NULL};
     struct error error;
-    assert_true(inspect_open(a->directory.path, &chain, &pair[0], &error));
-    assert_true(inspect_open(b->directory.path, &chain, &pair[1], &error));
+    assert_true(inspect_open(a->directory.path, &toy_chain, &pair[0], &error));
+    assert_true(inspect_open(b->directory.path, &toy_chain, &pair[1], &error));
     if (!inspect_diff(pair, out, &error)) {
         fail_msg("%s", error.detail);
     }
@@ -504,11 +388,11 @@ static void compare(const struct world *a, const struct world *b, struct inspect
 static void states_of_one_chain_are_the_same_at_the_lower_height(void **state)
 {
     (void)state;
-    struct world a;
-    struct world b;
+    struct toy_node a = {.height = 0};
+    struct toy_node b = {.height = 0};
     struct inspect_difference difference;
-    fill(&a, LAST);
-    fill(&b, LAST - 40);
+    toy_node_fill(&a, LAST);
+    toy_node_fill(&b, LAST - 40);
     compare(&a, &b, &difference);
     assert_int_equal(difference.height, LAST - 40);
     assert_false(difference.found);
@@ -522,13 +406,13 @@ static void states_of_one_chain_are_the_same_at_the_lower_height(void **state)
 static void the_first_other_key_is_found(void **state)
 {
     (void)state;
-    struct world a;
-    struct world b;
+    struct toy_node a = {.height = 0};
+    struct toy_node b = {.height = 0};
     struct inspect_difference difference;
-    fill(&a, LAST);
-    begin(&b);
+    toy_node_fill(&a, LAST);
     b.odd_height = LAST - 10;
-    grow(&b, LAST - 10);
+    toy_node_begin(&b);
+    toy_node_grow(&b, LAST - 10);
     store_close(b.store);
     compare(&a, &b, &difference);
     assert_true(difference.found);
