@@ -4,13 +4,16 @@
 #include "tests/sim/sim.h"
 #include "wire/wire.h"
 
+enum { QUIET_FROM_MS = 2000 }; /* all nodes have started */
+
 /* Carrying out the core's actions.  A crash may strike before any of them. */
 
 static void journal_put(struct sim_node *node, enum journal_type type, uint64_t view,
                         struct bytes payload)
 {
-    journal_append(node->journal, &(struct journal_record){
-                                      .type = type, .epoch = 1, .view = view, .payload = payload});
+    journal_append(node->journal,
+                   &(struct journal_record){
+                       .type = type, .epoch = node->epoch, .view = view, .payload = payload});
 }
 
 static void persist_proposal(struct sim_world *world, struct sim_node *node,
@@ -106,7 +109,7 @@ static void sign(struct sim_world *world, struct sim_node *node, const struct vo
     }
     if (verdict == SIGN_PERMITTED) {
         event.kind = CONSENSUS_ON_SIGNED;
-        event.vote.signature = fake_sign(world, vote);
+        event.vote.signature = fake_sign(world, &node->set.members[vote->validator], vote);
     }
     answer_push(world, node, draw_below(world, DRAW_SIGN, node->index, 2000), &event);
 }
@@ -143,14 +146,21 @@ static void build(struct sim_world *world, struct sim_node *node,
     world_push(world, delay_us, &event);
 }
 
+/* to: a peer of the core.  Nobody honest spreads what the epoch's set has not signed (K6). */
 static void send_certificate(struct sim_world *world, struct sim_node *node, uint32_t to,
                              const struct certificate *certificate)
 {
+    if (certificate->epoch == node->epoch &&
+        (!fake_verify(world, &node->set, certificate) ||
+         certificate->signature_count < validator_quorum(node->set.count))) {
+        check_fail(world->check, "correctness", "node %u spreads a certificate that is none",
+                   node->index);
+    }
     struct sim_message *message = message_new(SIM_CERTIFICATE, node);
     message->certificate = malloc(sizeof(*message->certificate));
     ASSERT(message->certificate != NULL);
     *message->certificate = *certificate;
-    world_send(world, to, message);
+    world_send(world, epoch_validator(node, to), message);
 }
 
 void act_send_status(struct sim_world *world, struct sim_node *node, uint32_t to)
@@ -168,7 +178,7 @@ void act_send_status(struct sim_world *world, struct sim_node *node, uint32_t to
     struct sim_message *message = message_new(SIM_STATUS, node);
     message->view = status.view;
     message->extra = status.last_final.view;
-    world_send(world, to, message);
+    world_send(world, epoch_validator(node, to), message);
 }
 
 static void send_proposal(struct sim_world *world, struct sim_node *node,
@@ -232,7 +242,7 @@ static void act_send(struct sim_world *world, struct sim_node *node,
             return;
         }
     }
-    world_send(world, action->to, message);
+    world_send(world, epoch_validator(node, action->to), message);
 }
 
 /* While a file is made or removed, if that happens now. */
@@ -263,7 +273,7 @@ static void act_final(struct sim_world *world, struct sim_node *node)
     const uint64_t view = actions->finals[actions->final_count - 1].view;
     const bool power = power_name(world, node);
     node->disk.name_fails = power;
-    const bool pruned = journal_prune(node->journal, 1, view, &error);
+    const bool pruned = journal_prune(node->journal, node->epoch, view, &error);
     node->disk.name_fails = false;
     if (!pruned) {
         journal_failed(world, node, power, &error);
@@ -289,6 +299,43 @@ static void open_add(struct sim_world *world, struct sim_node *node,
         return;
     }
     node->open[node->open_count++] = *block;
+}
+
+/* E5. */
+static void serve_epoch(struct sim_world *world, struct sim_node *node,
+                        const struct consensus_action *action)
+{
+    const struct certificate *end = ledger_epoch_end(node, action->epoch);
+    if (end == NULL) {
+        check_fail(world->check, "correctness", "node %u lacks the end of epoch %llu", node->index,
+                   (unsigned long long)action->epoch);
+        return;
+    }
+    fault_hit(world, FAULT_SET_BEHIND);
+    send_certificate(world, node, action->to, end);
+}
+
+static void serve_range(struct sim_world *world, struct sim_node *node,
+                        const struct consensus_action *action)
+{
+    struct error error = {0};
+    struct serve serve = {.world = world, .node = node, .to = action->to};
+    const struct journal_place place = {.epoch = node->epoch, .view = action->range.view};
+    const bool read = journal_read_view(node->journal, place, serve_record, &serve, &error);
+    ASSERT(read);
+}
+
+/* It leaves the machine. */
+static void act_release(struct sim_world *world, const struct sim_node *node,
+                        const struct vote *vote)
+{
+    record_signed(world, &node->set.members[vote->validator], vote);
+    const bool is_quiet =
+        world->plan.changes > 0 && world->plan.fault_count == 0 && world_ms(world) > QUIET_FROM_MS;
+    if (is_quiet && vote->kind == VOTE_NULLIFY) {
+        check_fail(world->check, "liveness", "node %u gives up view %llu of epoch %llu: no fault",
+                   node->index, (unsigned long long)vote->view, (unsigned long long)vote->epoch);
+    }
 }
 
 static void act_one(struct sim_world *world, struct sim_node *node,
@@ -321,14 +368,9 @@ static void act_one(struct sim_world *world, struct sim_node *node,
     case CONSENSUS_DO_CATCH_UP:
         act_send(world, node, action);
         return;
-    case CONSENSUS_DO_SERVE_CERTIFICATE: {
-        struct error error = {0};
-        struct serve serve = {.world = world, .node = node, .to = action->to};
-        const struct journal_place place = {.epoch = 1, .view = action->range.view};
-        const bool read = journal_read_view(node->journal, place, serve_record, &serve, &error);
-        ASSERT(read);
+    case CONSENSUS_DO_SERVE_CERTIFICATE:
+        serve_range(world, node, action);
         return;
-    }
     case CONSENSUS_DO_SEND_STATUS:
         act_send_status(world, node, action->to);
         return;
@@ -345,9 +387,10 @@ static void act_one(struct sim_world *world, struct sim_node *node,
         check_diverged(world->check, action->block.view);
         return;
     case CONSENSUS_DO_END_EPOCH:
-        check_fail(world->check, "correctness", "node %u: the epoch has ended", node->index);
+        node->epoch_over = true;
         return;
     case CONSENSUS_DO_SERVE_EPOCH:
+        serve_epoch(world, node, action);
         return;
     case CONSENSUS_DO_ENTER_VIEW:
         world_trace(world, node->index, "view %llu", (unsigned long long)action->entered_view);
@@ -429,7 +472,7 @@ void act_all(struct sim_world *world, struct sim_node *node)
         }
         const struct consensus_action *action = &node->actions->items[i];
         if (action->kind == CONSENSUS_DO_SEND_VOTE || action->kind == CONSENSUS_DO_SEND_PROPOSAL) {
-            record_signed(world, &action->vote); /* it leaves the machine */
+            act_release(world, node, &action->vote);
         }
         trace_action(world, node, action);
         world_mix(world, ((uint64_t)action->kind << 32) | action->to);

@@ -12,17 +12,18 @@ static struct bytes content_bytes(const struct sim_content *content, uint8_t *ou
 {
     memcpy(out, content->parent_id.bytes, HASH_SIZE);
     memcpy(out + HASH_SIZE, content->parent_root.bytes, HASH_SIZE);
-    store_be64(out + 64, content->height);
-    store_be64(out + 72, content->time_ms);
-    store_be64(out + 80, content->salt);
-    store_be64(out + 88, content->tx_count);
+    memcpy(out + 64, content->next_set.bytes, HASH_SIZE);
+    store_be64(out + 96, content->height);
+    store_be64(out + 104, content->time_ms);
+    store_be64(out + 112, content->salt);
+    store_be64(out + 120, content->tx_count);
     for (uint32_t i = 0; i < content->tx_count; i++) {
-        store_be64(out + 96 + (size_t)8 * i, content->txs[i]);
+        store_be64(out + 128 + (size_t)8 * i, content->txs[i]);
     }
-    return bytes_of(out, 96 + (size_t)8 * content->tx_count);
+    return bytes_of(out, 128 + (size_t)8 * content->tx_count);
 }
 
-enum { CONTENT_SIZE_MAX = 96 + 8 * SIM_BLOCK_TXS_MAX };
+enum { CONTENT_SIZE_MAX = 128 + 8 * SIM_BLOCK_TXS_MAX };
 
 void root_after(const struct hash *parent_root, const struct sim_content *content, struct hash *out)
 {
@@ -82,17 +83,21 @@ const struct sim_block *block_make(struct sim_world *world, const struct sim_bui
     uint8_t bytes[CONTENT_SIZE_MAX];
     struct sim_block *block = calloc(1, sizeof(*block));
     ASSERT(block != NULL);
-    block->content = build->content;
+    block->content = build->again != NULL ? build->again->content : build->content;
+    block->set = build->again != NULL ? build->again->set : build->state.set;
     struct proposal *proposal = &block->proposal;
     const struct bytes content = content_bytes(&block->content, bytes);
-    proposal->light.epoch = 1;
+    proposal->light.epoch =
+        build->again != NULL ? build->again->proposal.light.epoch : build->state.epoch;
     proposal->light.view = build->view;
-    proposal->light.height = build->content.height;
+    proposal->light.height = block->content.height;
+    proposal->light.next_set_hash = block->content.next_set;
+    proposal->rest.flags = build->again != NULL ? PROPOSAL_REPROPOSED : 0;
     crypto_sha256(content, &proposal->light.block_id);
     proposal->rest.version = PROPOSAL_VERSION;
     proposal->rest.parent_view = build->parent.view;
     proposal->rest.parent_proposal = build->parent.proposal;
-    proposal->rest.leader = sim_leader(world, build->view);
+    proposal->rest.leader = sim_leader(&block->set, build->view);
     proposal->rest.block_size = (uint32_t)content.size;
     proposal_hash(proposal, &block->hash);
     const struct sim_block *known = block_find(world, &block->hash);
@@ -100,10 +105,11 @@ const struct sim_block *block_make(struct sim_world *world, const struct sim_bui
         free(block);
         return known;
     }
-    const struct sim_block *parent = block_find(world, &build->parent.proposal);
-    const struct hash genesis_root = {{0}};
-    root_after(parent == NULL ? &genesis_root : &parent->true_root, &block->content,
-               &block->true_root);
+    if (build->again != NULL) {
+        block->true_state = build->again->true_state;
+    } else {
+        state_after(world, &build->state, &block->content, &block->true_state);
+    }
     block_register(world, block);
     record_proposal(world, block);
     return block;
@@ -116,37 +122,44 @@ struct consensus_block block_brief(const struct sim_block *block)
                                     .block_id = block->proposal.light.block_id,
                                     .height = block->proposal.light.height,
                                     .parent_view = block->proposal.rest.parent_view,
-                                    .parent = block->proposal.rest.parent_proposal};
+                                    .parent = block->proposal.rest.parent_proposal,
+                                    .boundary = block_is_boundary(block),
+                                    .reproposed = block->proposal.rest.flags != 0};
 }
 
-/* A signature nobody can make who is not given this function with his own index: what is
+/* A signature nobody can make who is not given this function with his own key: what is
  * delivered is verified against it. */
-struct signature fake_sign(const struct sim_world *world, const struct vote *vote)
+struct signature fake_sign(const struct sim_world *world, const struct check_member *member,
+                           const struct vote *vote)
 {
     struct signature out;
-    uint64_t mix = world->plan.seed * UINT64_C(0xD1342543DE82EF95) + vote->validator;
+    uint64_t mix = world->plan.seed * UINT64_C(0xD1342543DE82EF95) + member->validator +
+                   ((uint64_t)member->key << 32);
     mix = random_next(&mix) ^ ((uint64_t)vote->kind << 60) ^ vote->view;
     mix = random_next(&mix) ^ vote->epoch ^ load_le64(vote->proposal.bytes);
-    mix = random_next(&mix) ^ load_le64(vote->proposal.bytes + 8);
+    for (size_t i = 8; i < HASH_SIZE; i += 8) {
+        mix = random_next(&mix) ^ load_le64(vote->proposal.bytes + i);
+    }
     for (size_t i = 0; i < SIGNATURE_SIZE; i += 8) {
         store_le64(out.bytes + i, random_next(&mix));
     }
     return out;
 }
 
-bool fake_verify(const struct sim_world *world, const struct certificate *certificate)
+bool fake_verify(const struct sim_world *world, const struct sim_set *set,
+                 const struct certificate *certificate)
 {
     struct vote vote = {.kind = certificate->kind,
                         .epoch = certificate->epoch,
                         .view = certificate->view,
                         .proposal = certificate->proposal};
     uint32_t next = 0;
-    for (uint32_t i = 0; i < world->plan.n; i++) {
+    for (uint32_t i = 0; i < set->count; i++) {
         if (!validator_bitmap_get(&certificate->signers, i)) {
             continue;
         }
         vote.validator = i;
-        const struct signature good = fake_sign(world, &vote);
+        const struct signature good = fake_sign(world, &set->members[i], &vote);
         if (next >= certificate->signature_count ||
             memcmp(&good, &certificate->signatures[next], sizeof(good)) != 0) {
             return false;

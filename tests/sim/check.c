@@ -14,15 +14,22 @@ struct tally {
     uint32_t count;
 };
 
-struct check {
-    uint32_t n;
-    uint32_t liars;
-    uint32_t f;
-    bool break_expected;
+/* One epoch: who may sign, and what was signed.  Epoch e + 1 is open once somebody has
+ * committed the block that ends e. */
+struct era {
+    uint32_t count;
     uint32_t quorum;
+    struct check_member members[CHECK_NODES_MAX];
+    struct tally tallies[VIEWS_MAX][KINDS];
+};
+
+struct check {
+    uint32_t liars;
+    bool break_expected;
     char class_name[16];
     char detail[CHECK_DETAIL_MAX];
-    struct tally tallies[VIEWS_MAX][KINDS];
+    struct era *eras[CHECK_EPOCHS_MAX]; /* [epoch]; NULL: not open */
+    uint64_t epochs[CHECK_NODES_MAX];   /* each node's */
     bool decided[HEIGHTS_MAX];
     struct hash ids[HEIGHTS_MAX];
     struct hash roots[HEIGHTS_MAX];
@@ -44,20 +51,38 @@ static uint32_t smallest_quorum(uint32_t n)
     return n < 4 ? n : q;
 }
 
-struct check *check_new(uint32_t n, uint32_t liars)
+static struct era *era_new(const struct check_member *members, uint32_t count)
 {
-    struct check *check = calloc(1, sizeof(*check));
-    if (check != NULL) {
-        check->n = n;
-        check->liars = liars;
-        check->quorum = smallest_quorum(n);
-        check->f = (n - 1) / 3;
+    struct era *era = calloc(1, sizeof(*era));
+    if (era != NULL) {
+        era->count = count;
+        era->quorum = smallest_quorum(count);
+        memcpy(era->members, members, count * sizeof(*members));
     }
+    return era;
+}
+
+struct check *check_new(uint32_t members, uint32_t liars)
+{
+    struct check_member first[CHECK_NODES_MAX] = {{0}};
+    struct check *check = calloc(1, sizeof(*check));
+    if (check == NULL) {
+        return NULL;
+    }
+    check->liars = liars;
+    for (uint32_t i = 0; i < CHECK_NODES_MAX; i++) {
+        first[i].validator = i;
+        check->epochs[i] = 1;
+    }
+    check->eras[1] = era_new(first, members);
     return check;
 }
 
 void check_free(struct check *check)
 {
+    for (uint32_t i = 0; i < CHECK_EPOCHS_MAX; i++) {
+        free(check->eras[i]);
+    }
     free(check);
 }
 
@@ -109,10 +134,12 @@ static void check_broken(struct check *check, const char *how, uint64_t at)
         check_fail(check, "correctness", "%s %llu", how, (unsigned long long)at);
         return;
     }
+    /* The set never changes in such a run: places are validators. */
+    const struct era *era = check->eras[1];
     for (uint32_t view = 0; view < VIEWS_MAX; view++) {
-        guilty |= guilty_in(check->tallies[view]);
+        guilty |= guilty_in(era->tallies[view]);
     }
-    const bool proven = bits(guilty) > check->f && (guilty & ~check->liars) == 0;
+    const bool proven = bits(guilty) > (era->count - 1) / 3 && (guilty & ~check->liars) == 0;
     check_fail(check, proven ? "broken" : "accountability", "%s %llu; guilty are %x", how,
                (unsigned long long)at, guilty);
 }
@@ -154,19 +181,19 @@ static struct hash *find_hash(struct tally *tally, const struct hash *hash, uint
     return &tally->hashes[*index];
 }
 
-static bool has_quorum(const struct check *check, const struct tally *tally)
+static bool has_quorum(const struct era *era, const struct tally *tally)
 {
     for (uint32_t i = 0; i < tally->count; i++) {
-        if (bits(tally->signers[i]) >= check->quorum) {
+        if (bits(tally->signers[i]) >= era->quorum) {
             return true;
         }
     }
     return false;
 }
 
-static void check_honest(struct check *check, const struct vote *vote)
+static void check_honest(struct check *check, const struct era *era, const struct vote *vote)
 {
-    struct tally *views = check->tallies[vote->view];
+    const struct tally *views = era->tallies[vote->view];
     const uint32_t bit = 1U << vote->validator;
     uint32_t values = 0;
     for (uint32_t i = 0; i < views[vote->kind].count; i++) {
@@ -188,36 +215,57 @@ static void check_honest(struct check *check, const struct vote *vote)
     }
 }
 
-static void check_certificates(struct check *check, uint64_t view)
+static void check_certificates(struct check *check, const struct era *era, uint64_t view)
 {
-    struct tally *views = check->tallies[view];
+    const struct tally *views = era->tallies[view];
     uint32_t notarized = 0;
     for (uint32_t i = 0; i < views[VOTE_NOTARIZE].count; i++) {
-        notarized += bits(views[VOTE_NOTARIZE].signers[i]) >= check->quorum ? 1 : 0;
+        notarized += bits(views[VOTE_NOTARIZE].signers[i]) >= era->quorum ? 1 : 0;
     }
     if (notarized > 1) {
         check_broken(check, "two N exist in view", view);
     }
-    if (has_quorum(check, &views[VOTE_FINALIZE]) && has_quorum(check, &views[VOTE_NULLIFY])) {
+    if (has_quorum(era, &views[VOTE_FINALIZE]) && has_quorum(era, &views[VOTE_NULLIFY])) {
         check_broken(check, "F and Z exist in view", view);
     }
 }
 
-void check_signed(struct check *check, const struct vote *vote)
+/* E4, E6: who signs is a member of that epoch, and in it. */
+static bool is_member(struct check *check, const struct check_member *by, const struct vote *vote)
 {
-    if (vote->view >= VIEWS_MAX) {
+    const bool honest = (check->liars >> by->validator & 1) == 0;
+    const struct era *era = vote->epoch < CHECK_EPOCHS_MAX ? check->eras[vote->epoch] : NULL;
+    const bool is_in = era != NULL && vote->validator < era->count &&
+                       era->members[vote->validator].validator == by->validator &&
+                       era->members[vote->validator].key == by->key;
+    if (honest && !is_in) {
+        check_fail(check, "correctness", "validator %u is no member of epoch %llu and signs",
+                   by->validator, (unsigned long long)vote->epoch);
+    }
+    if (honest && vote->epoch != check->epochs[by->validator]) {
+        check_fail(check, "correctness", "validator %u is in epoch %llu and signs for %llu",
+                   by->validator, (unsigned long long)check->epochs[by->validator],
+                   (unsigned long long)vote->epoch);
+    }
+    return is_in; /* a liar may sign for what he likes: it does not count */
+}
+
+void check_signed(struct check *check, const struct check_member *by, const struct vote *vote)
+{
+    if (vote->view >= VIEWS_MAX || !is_member(check, by, vote)) {
         return; /* only a liar talks of such views */
     }
-    struct tally *tally = &check->tallies[vote->view][vote->kind];
+    struct era *era = check->eras[vote->epoch];
+    struct tally *tally = &era->tallies[vote->view][vote->kind];
     uint32_t index = 0;
     if (find_hash(tally, &vote->proposal, &index) == NULL) {
         return; /* a liar's ninth value */
     }
     tally->signers[index] |= 1U << vote->validator;
-    if ((check->liars >> vote->validator & 1) == 0) {
-        check_honest(check, vote);
+    if ((check->liars >> by->validator & 1) == 0) {
+        check_honest(check, era, vote);
     }
-    check_certificates(check, vote->view);
+    check_certificates(check, era, vote->view);
 }
 
 static void check_txs(struct check *check, const struct check_final *final)
@@ -234,6 +282,27 @@ static void check_txs(struct check *check, const struct check_final *final)
                        (unsigned long long)tx);
         }
         check->tx_height[tx] = final->height;
+    }
+}
+
+/* The same set for everybody who gets to the end of the epoch. */
+static void check_epoch(struct check *check, const struct check_final *final)
+{
+    if (final->epoch != check->epochs[final->node]) {
+        check_fail(check, "correctness", "node %u in epoch %llu commits a block of %llu",
+                   final->node, (unsigned long long)check->epochs[final->node],
+                   (unsigned long long) final->epoch);
+    }
+    if (final->next == NULL || final->epoch + 1 >= CHECK_EPOCHS_MAX) {
+        return;
+    }
+    const uint64_t epoch = ++check->epochs[final->node];
+    const struct era *era = check->eras[epoch];
+    if (era == NULL) {
+        check->eras[epoch] = era_new(final->next, final->next_count);
+    } else if (era->count != final->next_count ||
+               memcmp(era->members, final->next, era->count * sizeof(*final->next)) != 0) {
+        check_fail(check, "correctness", "two sets for epoch %llu", (unsigned long long)epoch);
     }
 }
 
@@ -259,6 +328,7 @@ void check_final(struct check *check, const struct check_final *final)
                    (unsigned long long) final->height);
     }
     check_txs(check, final);
+    check_epoch(check, final);
 }
 
 void check_bound(struct check *check, const char *what, uint64_t value, uint64_t bound)

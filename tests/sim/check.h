@@ -9,25 +9,35 @@
 /* What must hold in every run.  Written apart from the core: it sees signatures as they are
  * released and blocks as they become final, does its own arithmetic, and knows no rule. */
 
-enum { CHECK_NODES_MAX = 12, CHECK_DETAIL_MAX = 200 };
+enum { CHECK_NODES_MAX = 12, CHECK_DETAIL_MAX = 200, CHECK_EPOCHS_MAX = 32 };
 
 struct check;
 
-/* quorum is recomputed here from n by definition: two quorums share an honest validator and
+/* One place of a set of validators. */
+struct check_member {
+    uint32_t validator;
+    uint32_t key; /* which of its keys */
+};
+
+/* The first set is validators 0 .. members - 1.  quorum is recomputed here from n by definition: two quorums share an honest validator and
  * the honest alone form one. */
-struct check *check_new(uint32_t n, uint32_t liars); /* liars: bit i is validator i */
+struct check *check_new(uint32_t members, uint32_t liars); /* liars: bit i is validator i */
 void check_free(struct check *check);
 /* More than f lie: when agreement breaks, f + 1 of them must be provably guilty and nobody
  * else; then the class is "broken" and the detail says who. */
 void check_expect_break(struct check *check, bool expected);
 
-/* A signature was released by validator (honest or not). */
-void check_signed(struct check *check, const struct vote *vote);
+/* A signature was released by this member (honest or not), for vote->validator, a place in the
+ * set of vote->epoch. */
+void check_signed(struct check *check, const struct check_member *by, const struct vote *vote);
 
 /* A node committed its block of this height. */
 struct check_final {
     uint32_t node;
     uint64_t height;
+    uint64_t epoch;
+    const struct check_member *next; /* the block ends its epoch: the set after it; or NULL */
+    uint32_t next_count;
     struct hash block_id;
     struct hash root; /* the state after it */
     const uint64_t *txs;

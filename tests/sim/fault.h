@@ -42,7 +42,9 @@ struct sim_fault {
 
 struct sim_plan {
     uint64_t seed;
-    uint32_t n;
+    uint32_t n;        /* validators there are; the first `members` are the set of epoch 1 */
+    uint32_t members;  /* 1 .. n */
+    uint32_t changes;  /* of the set that are asked for */
     uint32_t delay_us; /* mean, of a message */
     uint32_t tx_count; /* before healing */
     uint64_t heal_us;
@@ -77,6 +79,7 @@ enum draw_kind {
     DRAW_SYNC,
     DRAW_POWER_NAME,
     DRAW_DAMAGE,
+    DRAW_EPOCH,
     DRAW_KINDS
 };
 

@@ -77,24 +77,22 @@ static bool branch_has_tx(struct sim_node *node, const struct hash *parent, uint
 }
 
 struct parent_state {
-    struct hash id;
-    struct hash root;
+    struct sim_state state;
     uint64_t height;
 };
 
 /* The parent by its id, as the node finds it.  False: it is not executed here. */
-static bool parent_state(struct sim_node *node, const struct sim_block *block,
-                         struct parent_state *out)
+static bool parent_state(struct sim_node *node, const struct hash *id, struct parent_state *out)
 {
-    const struct hash *id = &block->content.parent_id;
-    *out = (struct parent_state){.id = *id};
+    *out = (struct parent_state){.height = 0};
     if (hash_is_zero(id)) {
+        state_genesis(node->world, &out->state);
         return true;
     }
     for (uint32_t i = 0; i < node->pool_count; i++) {
         const struct sim_pooled *pooled = &node->pool[i];
         if (pooled->executed && hash_equal(&pooled->block->proposal.light.block_id, id)) {
-            out->root = pooled->root;
+            out->state = pooled->state;
             out->height = pooled->block->content.height;
             return true;
         }
@@ -102,7 +100,7 @@ static bool parent_state(struct sim_node *node, const struct sim_block *block,
     for (uint64_t h = node->height; h > 0 && h + 64 > node->height; h--) {
         const struct sim_final *final = &node->chain[h - 1];
         if (hash_equal(&final->block->proposal.light.block_id, id)) {
-            out->root = final->root;
+            out->state = final->state;
             out->height = h;
             return true;
         }
@@ -110,38 +108,80 @@ static bool parent_state(struct sim_node *node, const struct sim_block *block,
     return false;
 }
 
-/* The block names the block of the proposal's parent.  PENDING: that one is unknown here. */
+/* The block names the block of the proposal's parent, or is it, again (E3).  PENDING: that one
+ * is unknown here. */
 static enum consensus_certify judge_parent(struct sim_node *node, const struct sim_block *block)
 {
-    struct hash id = {{0}};
+    struct hash id = node->start_id;
+    const bool again = (block->proposal.rest.flags & PROPOSAL_REPROPOSED) != 0;
+    bool on_boundary = false;
     if (block->proposal.rest.parent_view > 0) {
         const struct sim_block *parent = ledger_block(node, &block->proposal.rest.parent_proposal);
         if (parent == NULL) {
             return CONSENSUS_CERTIFY_PENDING;
         }
         id = parent->proposal.light.block_id;
+        on_boundary = block_is_boundary(parent);
     }
-    return hash_equal(&id, &block->content.parent_id) ? CONSENSUS_CERTIFY_OK
-                                                      : CONSENSUS_CERTIFY_BAD;
+    const struct hash *named = again ? &block->proposal.light.block_id : &block->content.parent_id;
+    return again == on_boundary && hash_equal(&id, named) ? CONSENSUS_CERTIFY_OK
+                                                          : CONSENSUS_CERTIFY_BAD;
 }
 
 static bool is_admissible(struct sim_node *node, const struct sim_block *block)
 {
     const struct sim_content *content = &block->content;
+    const bool again = block->proposal.rest.flags != 0; /* its parent proposal has the same */
+    const struct hash none = {{0}};
+    const struct hash *branch = again ? &none : &block->proposal.rest.parent_proposal;
     for (uint32_t i = 0; i < content->tx_count; i++) {
         const uint64_t tx = content->txs[i];
         if (tx == 0 || tx >= SIM_TXS_MAX || content_has_tx(content, i, tx) ||
-            branch_has_tx(node, &block->proposal.rest.parent_proposal, tx)) {
+            branch_has_tx(node, branch, tx)) {
             return false;
         }
     }
     return true;
 }
 
+/* The block by itself, on the parent it names. */
+static enum consensus_certify execute_content(struct sim_node *node, struct sim_pooled *pooled)
+{
+    struct parent_state parent;
+    struct hash next_set;
+    const struct sim_block *block = pooled->block;
+    const struct sim_content *content = &block->content;
+    if (!parent_state(node, &content->parent_id, &parent)) {
+        return CONSENSUS_CERTIFY_PENDING;
+    }
+    state_next_set(node->world, &parent.state, content->height, &next_set);
+    pooled->bad = content->height != parent.height + 1 ||
+                  !hash_equal(&content->parent_root, &parent.state.root) ||
+                  !hash_equal(&content->next_set, &next_set) || !is_admissible(node, block);
+    if (pooled->bad) {
+        return CONSENSUS_CERTIFY_BAD;
+    }
+    state_after(node->world, &parent.state, content, &pooled->state);
+    pooled->executed = true;
+    return CONSENSUS_CERTIFY_OK;
+}
+
+/* As its parent proposal was judged: it is the same block. */
+static enum consensus_certify execute_again(struct sim_node *node, struct sim_pooled *pooled)
+{
+    const struct sim_pooled *first = pool_find(node, &pooled->block->proposal.rest.parent_proposal);
+    if (first == NULL || !(first->executed || first->bad)) {
+        return CONSENSUS_CERTIFY_PENDING;
+    }
+    pooled->state = first->state;
+    pooled->executed = first->executed;
+    pooled->bad = first->bad;
+    return pooled->executed ? CONSENSUS_CERTIFY_OK : CONSENSUS_CERTIFY_BAD;
+}
+
 static enum consensus_certify execute_one(struct sim_node *node, const struct sim_block *block)
 {
     struct sim_pooled *pooled = pool_find(node, &block->hash);
-    struct parent_state parent;
     if (pooled == NULL) {
         return CONSENSUS_CERTIFY_PENDING;
     }
@@ -153,18 +193,10 @@ static enum consensus_certify execute_one(struct sim_node *node, const struct si
         pooled->bad = verdict == CONSENSUS_CERTIFY_BAD;
         return verdict;
     }
-    if (!parent_state(node, block, &parent)) {
-        return CONSENSUS_CERTIFY_PENDING;
+    if (block->proposal.rest.flags != 0) {
+        return execute_again(node, pooled);
     }
-    const struct sim_content *content = &block->content;
-    pooled->bad = content->height != parent.height + 1 ||
-                  !hash_equal(&content->parent_root, &parent.root) || !is_admissible(node, block);
-    if (pooled->bad) {
-        return CONSENSUS_CERTIFY_BAD;
-    }
-    root_after(&parent.root, content, &pooled->root);
-    pooled->executed = true;
-    return CONSENSUS_CERTIFY_OK;
+    return execute_content(node, pooled);
 }
 
 /* Certify: a function of the chain alone.  Ancestors that a restart has forgotten come first. */
@@ -217,27 +249,36 @@ static void tx_drop(struct sim_node *node, uint64_t tx)
 void ledger_final(struct sim_world *world, struct sim_node *node, const struct sim_block *block,
                   const struct certificate *certificate)
 {
-    const enum consensus_certify verdict = ledger_execute(node, block);
     struct sim_pooled *pooled = pool_find(node, &block->hash);
+    const bool again = pooled != NULL && !pooled->executed && block->proposal.rest.flags != 0;
+    const enum consensus_certify verdict =
+        again ? execute_content(node, pooled) : ledger_execute(node, block);
     if (verdict != CONSENSUS_CERTIFY_OK || pooled == NULL || node->height == SIM_CHAIN_MAX) {
         check_fail(world->check, "correctness", "node %u cannot execute final height %llu",
                    node->index, (unsigned long long)block->content.height);
         return;
     }
     struct sim_final *final = &node->chain[node->height++];
-    *final = (struct sim_final){.block = block, .root = pooled->root};
+    *final = (struct sim_final){.block = block, .state = pooled->state};
     if (certificate != NULL) {
         final->certificate = malloc(sizeof(*certificate));
         ASSERT(final->certificate != NULL);
         *final->certificate = *certificate;
     }
+    const bool ends = block_is_boundary(block);
     const struct check_final report = {.node = node->index,
+                                       .epoch = block->proposal.light.epoch,
+                                       .next = ends ? final->state.set.members : NULL,
+                                       .next_count = final->state.set.count,
                                        .height = block->content.height,
                                        .block_id = block->proposal.light.block_id,
-                                       .root = final->root,
+                                       .root = final->state.root,
                                        .txs = block->content.txs,
                                        .tx_count = block->content.tx_count};
     check_final(world->check, &report);
+    if (ends) {
+        epoch_open(world, block, &final->state);
+    }
     record_final(world, node, block);
     for (uint32_t i = 0; i < block->content.tx_count; i++) {
         tx_drop(node, block->content.txs[i]);
@@ -252,22 +293,38 @@ void ledger_final(struct sim_world *world, struct sim_node *node, const struct s
     }
 }
 
-/* Transactions, or a last final block whose result stands in no final block yet (sealing). */
+static bool leaves_work(const struct sim_world *world, const struct sim_block *block)
+{
+    return block->content.tx_count > 0 || state_is_due(world, &block->true_state);
+}
+
+/* Transactions, a last final block whose result stands in no final block yet (sealing), or a
+ * change of the set to carry out. */
 bool ledger_has_work(const struct sim_node *node)
 {
     return node->tx_count > 0 ||
-           (node->height > 0 && node->chain[node->height - 1].block->content.tx_count > 0);
+           (node->height > 0 && leaves_work(node->world, node->chain[node->height - 1].block));
 }
 
-/* An empty block is due if it seals: its parent was not empty. */
-bool ledger_is_due(const struct sim_node *node, const struct sim_block *block)
+/* An empty block is due if its parent left something to do. */
+bool ledger_is_due(struct sim_node *node, const struct sim_block *block)
+{
+    const struct sim_block *parent = ledger_block(node, &block->proposal.rest.parent_proposal);
+    if (block->proposal.rest.parent_view == 0 && node->height > 0) {
+        parent = node->chain[node->height - 1].block;
+    }
+    return parent != NULL && leaves_work(node->world, parent);
+}
+
+const struct certificate *ledger_epoch_end(const struct sim_node *node, uint64_t epoch)
 {
     for (uint64_t h = node->height; h > 0; h--) {
-        if (hash_equal(&node->chain[h - 1].block->hash, &block->proposal.rest.parent_proposal)) {
-            return node->chain[h - 1].block->content.tx_count > 0;
+        const struct sim_block *block = node->chain[h - 1].block;
+        if (block->proposal.light.epoch == epoch && block_is_boundary(block)) {
+            return node->chain[h - 1].certificate;
         }
     }
-    return false;
+    return NULL;
 }
 
 void ledger_build(struct sim_world *world, struct sim_node *node,
@@ -275,16 +332,21 @@ void ledger_build(struct sim_world *world, struct sim_node *node,
 {
     const struct consensus_block *parent = &action->build.parent;
     const struct sim_block *block = ledger_block(node, &parent->proposal);
-    const struct sim_pooled *pooled = pool_find(node, &parent->proposal);
-    const struct sim_final *final = chain_find(node, &parent->proposal);
+    struct parent_state state;
+    if (parent->view == 0 && node->height > 0) {
+        block = node->chain[node->height - 1].block;
+    }
     memset(out, 0, sizeof(*out));
     out->view = action->build.view;
     out->parent = *parent;
     out->content.height = parent->height + 1;
     out->content.parent_id = parent->block_id;
-    if (final != NULL || pooled != NULL) {
-        out->content.parent_root = final != NULL ? final->root : pooled->root;
-    }
+    out->again = action->build.repropose ? block : NULL;
+    const bool executed = parent_state(node, &parent->block_id, &state);
+    ASSERT(executed);
+    out->state = state.state;
+    out->content.parent_root = state.state.root;
+    state_next_set(world, &state.state, out->content.height, &out->content.next_set);
     const int64_t now_ms = (int64_t)world_ms(world) + node_skew_ms(world, node);
     const uint64_t clock = now_ms > 0 ? (uint64_t)now_ms : 0;
     const uint64_t after = block == NULL ? 0 : block->content.time_ms + 1;

@@ -25,11 +25,44 @@ static bool lies(struct sim_world *world, const struct sim_node *node, enum faul
     return true;
 }
 
-static void remember(struct sim_node *node, const struct sim_block *block)
+/* An epoch and view that others are in.  An epoch is believed when it is open. */
+static void follow(const struct sim_world *world, struct sim_node *node, uint64_t epoch,
+                   uint64_t view)
+{
+    if (epoch > node->epoch && epoch <= world->epoch_count) {
+        node->epoch = epoch;
+        node->set = world->sets[epoch];
+        node->lie_view = 0;
+        node->lied_view = 0;
+    }
+    if (epoch == node->epoch && view > node->lie_view) {
+        node->lie_view = view;
+    }
+}
+
+static void remember(const struct sim_world *world, struct sim_node *node,
+                     const struct sim_block *block)
 {
     node->seen[node->seen_count++ % SEEN_MAX] = block;
-    const uint64_t view = block->proposal.light.view;
-    node->lie_view = view > node->lie_view ? view : node->lie_view;
+    follow(world, node, block->proposal.light.epoch, block->proposal.light.view);
+}
+
+/* Its place in the set of an epoch; as nobody's member any place will do. */
+static struct check_member place_in(const struct sim_node *node, const struct sim_set *set,
+                                    uint32_t *place)
+{
+    *place = set_place(set, node->validator);
+    if (*place == CONSENSUS_OBSERVER) {
+        *place = node->validator % set->count;
+        return (struct check_member){.validator = node->validator};
+    }
+    return set->members[*place];
+}
+
+static bool leads(const struct sim_node *node, uint64_t view)
+{
+    const uint32_t leader = sim_leader(&node->set, view);
+    return node->set.members[leader].validator == node->validator;
 }
 
 static void send_to(struct sim_world *world, uint32_t mask, const struct sim_message *message)
@@ -45,16 +78,21 @@ static void send_to(struct sim_world *world, uint32_t mask, const struct sim_mes
 
 static void vote_to(struct sim_world *world, struct sim_node *node, uint32_t mask, struct vote vote)
 {
-    vote.epoch = 1;
-    vote.validator = node->validator;
-    vote.signature = fake_sign(world, &vote);
+    if (vote.epoch == 0 || vote.epoch > world->epoch_count) {
+        vote.epoch = node->epoch;
+    }
+    const struct check_member by = place_in(node, &world->sets[vote.epoch], &vote.validator);
+    vote.signature = fake_sign(world, &by, &vote);
     if (lies(world, node, FAULT_LIE_SIGNATURE, 5)) {
         vote.signature.bytes[0] ^= 1;
     } else {
-        record_signed(world, &vote);
+        record_signed(world, &by, &vote);
     }
-    const struct sim_message message = {
-        .kind = SIM_VOTE, .from = node->validator, .via = node->index, .vote = vote};
+    const struct sim_message message = {.kind = SIM_VOTE,
+                                        .from = node->validator,
+                                        .via = node->index,
+                                        .epoch = node->epoch,
+                                        .vote = vote};
     send_to(world, mask, &message);
 }
 
@@ -74,7 +112,9 @@ static void vote_on(struct sim_world *world, struct sim_node *node, const struct
 {
     const bool splits = lies(world, node, FAULT_LIE_VOTES, 1);
     const uint32_t all = everyone(world);
-    struct vote vote = {.view = block->proposal.light.view, .proposal = block->hash};
+    struct vote vote = {.epoch = block->proposal.light.epoch,
+                        .view = block->proposal.light.view,
+                        .proposal = block->hash};
     if (pick(world, node, 10) < 8) {
         vote.kind = VOTE_NOTARIZE;
         vote_to(world, node, splits ? pick_mask(world, node) : all, vote);
@@ -122,15 +162,22 @@ static void name_sibling(const struct sim_node *node, const struct sim_block *pa
     const struct sim_block *sibling = find_sibling(node, parent);
     if (sibling != NULL) {
         content->parent_id = sibling->proposal.light.block_id;
-        content->parent_root = sibling->true_root;
+        content->parent_root = sibling->true_state.root;
     }
 }
 
-static const struct sim_block *newest_seen(const struct sim_node *node)
+static bool is_newer(const struct sim_block *block, const struct sim_block *than)
+{
+    const struct proposal_light *a = &block->proposal.light;
+    const struct proposal_light *b = &than->proposal.light;
+    return a->epoch != b->epoch ? a->epoch > b->epoch : a->view > b->view;
+}
+
+const struct sim_block *liar_newest(const struct sim_node *node)
 {
     const struct sim_block *newest = NULL;
     for (uint32_t i = 0; i < SEEN_MAX && i < node->seen_count; i++) {
-        if (newest == NULL || node->seen[i]->proposal.light.view > newest->proposal.light.view) {
+        if (newest == NULL || is_newer(node->seen[i], newest)) {
             newest = node->seen[i];
         }
     }
@@ -151,38 +198,60 @@ static void spoil(struct sim_world *world, struct sim_node *node, struct sim_con
     }
 }
 
-/* A proposal over the newest block, or over some parent, so that it leaves views out. */
+/* On that parent: in its epoch, or as the first of the next one. */
+static void stand_on(const struct sim_block *parent, uint64_t view, struct sim_build *build)
+{
+    const bool ends = block_is_boundary(parent);
+    build->state = parent->true_state;
+    build->content.parent_id = parent->proposal.light.block_id;
+    build->content.parent_root = parent->true_state.root;
+    build->content.height = parent->content.height + 1;
+    if (!ends && parent->proposal.light.view < view) {
+        build->parent = block_brief(parent);
+    }
+}
+
+/* A proposal over the newest block, or over some parent, so that it leaves views out.  On a
+ * boundary block: the block again, a child as if it were final, or a child all the same (E3). */
 static const struct sim_block *make_proposal(struct sim_world *world, struct sim_node *node,
                                              uint64_t view)
 {
     const bool any = lies(world, node, FAULT_LIE_BLOCK, 2);
-    const struct sim_block *parent = any ? pick_seen(world, node) : newest_seen(node);
-    struct sim_build build = {.view = view};
+    const struct sim_block *parent = any ? pick_seen(world, node) : liar_newest(node);
+    struct sim_build build = {.view = view, .content.height = 1};
     build.content.salt = draw(world, DRAW_LIE, node->index) >> 1;
     build.content.time_ms = world_ms(world);
-    if (parent != NULL && parent->proposal.light.view < view) {
-        build.parent = block_brief(parent);
-        build.content.parent_id = parent->proposal.light.block_id;
-        build.content.parent_root = parent->true_root;
+    state_genesis(world, &build.state);
+    if (parent != NULL) {
+        stand_on(parent, view, &build);
+        if (block_is_boundary(parent) && parent->proposal.light.epoch == node->epoch) {
+            build.parent = block_brief(parent);
+            build.again = pick(world, node, 2) == 0 ? parent : NULL;
+            build.state.epoch = node->epoch;
+            build.state.set = parent->set;
+        }
         if (lies(world, node, FAULT_LIE_BLOCK, 4)) {
             name_sibling(node, parent, &build.content);
         }
     }
-    build.content.height = build.parent.height + 1;
+    state_next_set(world, &build.state, build.content.height, &build.content.next_set);
+    if (lies(world, node, FAULT_LIE_BLOCK, 10)) { /* a boundary out of turn */
+        build.content.next_set.bytes[0] ^= 1;
+    }
     if (pick(world, node, 2) == 0 && world->tx_count > 0) {
         build.content.tx_count = 1;
         build.content.txs[0] = 1 + pick(world, node, world->tx_count);
     }
     spoil(world, node, &build.content);
     const struct sim_block *block = block_make(world, &build);
-    const struct vote vote = {.kind = VOTE_PROPOSE,
-                              .epoch = 1,
-                              .view = view,
-                              .proposal = block->hash,
-                              .validator = node->validator};
+    struct vote vote = {.kind = VOTE_PROPOSE,
+                        .epoch = block->proposal.light.epoch,
+                        .view = view,
+                        .proposal = block->hash};
+    const struct check_member by = place_in(node, &block->set, &vote.validator);
     for (size_t i = world->block_count; i > 0; i--) {
         if (world->blocks[i - 1] == block) {
-            world->blocks[i - 1]->signature = fake_sign(world, &vote);
+            world->blocks[i - 1]->signature = fake_sign(world, &by, &vote);
         }
     }
     return block;
@@ -192,9 +261,10 @@ static void propose_to(struct sim_world *world, struct sim_node *node, uint32_t 
 {
     struct sim_message message = {
         .kind = SIM_PROPOSAL, .from = node->validator, .via = node->index, .block_count = 1};
+    message.epoch = node->epoch;
     message.blocks[0] = make_proposal(world, node, view);
     send_to(world, mask, &message);
-    remember(node, message.blocks[0]);
+    remember(world, node, message.blocks[0]);
     vote_on(world, node, message.blocks[0]);
 }
 
@@ -220,18 +290,18 @@ static struct certificate *forged(struct sim_world *world, struct sim_node *node
     struct certificate *out = calloc(1, sizeof(*out));
     ASSERT(out != NULL);
     out->kind = (enum vote_kind)(1 + pick(world, node, 3));
-    out->epoch = 1;
+    out->epoch = node->epoch;
     out->view = node->lie_view + pick(world, node, 100);
     const struct sim_block *block = pick_seen(world, node);
     if (out->kind != VOTE_NULLIFY && block != NULL) {
         out->proposal = block->hash;
     }
-    for (uint32_t i = 0; i < world->plan.n; i++) {
+    for (uint32_t i = 0; i < node->set.count; i++) {
         uint64_t random = draw(world, DRAW_LIE, node->index);
         validator_bitmap_set(&out->signers, i);
         random_fill(&random, out->signatures[i].bytes, SIGNATURE_SIZE);
     }
-    out->signature_count = pick(world, node, 10) == 0 ? 1 : world->plan.n;
+    out->signature_count = pick(world, node, 10) == 0 ? 1 : node->set.count;
     return out;
 }
 
@@ -275,30 +345,37 @@ static void answer_sync(struct sim_world *world, struct sim_node *node,
     world_send(world, message->from, reply);
 }
 
-static uint64_t view_of(struct sim_world *world, struct sim_node *node,
-                        const struct sim_message *message)
+static void listen(struct sim_world *world, struct sim_node *node,
+                   const struct sim_message *message)
 {
     switch (message->kind) {
     case SIM_PROPOSAL:
-        remember(node, message->blocks[0]);
+        remember(world, node, message->blocks[0]);
         vote_on(world, node, message->blocks[0]);
-        return 0;
+        return;
     case SIM_VOTE:
-        return message->vote.view < node->lie_view + 100 ? message->vote.view : 0;
+        if (message->vote.epoch != node->epoch || message->vote.view < node->lie_view + 100) {
+            follow(world, node, message->vote.epoch, message->vote.view);
+        }
+        return;
     case SIM_CERTIFICATE:
-        return fake_verify(world, message->certificate) ? message->certificate->view + 1 : 0;
+        if (message->certificate->epoch <= world->epoch_count &&
+            fake_verify(world, &world->sets[message->certificate->epoch], message->certificate)) {
+            follow(world, node, message->certificate->epoch, message->certificate->view + 1);
+        }
+        return;
     case SIM_GET_BLOCK:
         answer_block(world, node, message);
-        return 0;
+        return;
     case SIM_SYNC_ASK:
         answer_sync(world, node, message);
-        return 0;
+        return;
     case SIM_STATUS:
     case SIM_GET_CERTIFICATES:
     case SIM_SYNC_ANSWER:
     case SIM_TX:
     case SIM_PEER_UP:
-        return 0;
+        return;
     }
     UNREACHABLE();
 }
@@ -308,14 +385,14 @@ void liar_deliver(struct sim_world *world, struct sim_node *node, const struct s
     if (lies(world, node, FAULT_LIE_SILENT, 1)) {
         return;
     }
-    const uint64_t view = world->nodes[message->via].liar ? 0 : view_of(world, node, message);
-    node->lie_view = view > node->lie_view ? view : node->lie_view;
+    if (!world->nodes[message->via].liar) {
+        listen(world, node, message);
+    }
     if (fault_value(world, FAULT_LIE_LATE, node->index) != 0) {
         return; /* it proposes when it lies, at leisure */
     }
     for (uint64_t next = node->lie_view; next <= node->lie_view + 1; next++) {
-        if (next > node->lied_view && sim_leader(world, next) == node->validator &&
-            pick(world, node, 3) == 0) {
+        if (next > node->lied_view && leads(node, next) && pick(world, node, 3) == 0) {
             propose(world, node, next);
         }
     }
@@ -325,10 +402,13 @@ void liar_deliver(struct sim_world *world, struct sim_node *node, const struct s
 static void replay(struct sim_world *world, struct sim_node *node)
 {
     const struct sim_block *block = pick_seen(world, node);
-    if (block != NULL && block->proposal.rest.leader == node->validator) {
+    const bool own = block != NULL &&
+                     block->set.members[block->proposal.rest.leader].validator == node->validator;
+    if (own) {
         const struct sim_message message = {.kind = SIM_PROPOSAL,
                                             .from = node->validator,
                                             .via = node->index,
+                                            .epoch = node->epoch,
                                             .block_count = 1,
                                             .blocks = {block}};
         send_to(world, pick_mask(world, node), &message);
@@ -380,8 +460,7 @@ void liar_lie(struct sim_world *world, struct sim_node *node)
         far_away(world, node);
     }
     const uint64_t next = node->lie_view;
-    if (next > node->lied_view && sim_leader(world, next) == node->validator &&
-        lies(world, node, FAULT_LIE_LATE, 8)) {
+    if (next > node->lied_view && leads(node, next) && lies(world, node, FAULT_LIE_LATE, 8)) {
         propose(world, node, next);
     }
 }

@@ -223,7 +223,7 @@ static int run_one(const struct options *options)
     if (options->record_path != NULL) {
         record_file = fopen(options->record_path, "w");
         ASSERT(record_file != NULL);
-        (void)fprintf(record_file, "run %u %u\n", plan.n, excused_of(&plan));
+        (void)fprintf(record_file, "run %u %u\n", plan.members, excused_of(&plan));
     }
     const bool ok = run_plan(&plan, options->trace, &digest);
     if (record_file != NULL) {

@@ -12,6 +12,7 @@ struct sim_message *message_new(enum sim_message_kind kind, const struct sim_nod
     message->kind = kind;
     message->from = from->validator;
     message->via = from->index;
+    message->epoch = from->epoch;
     return message;
 }
 
@@ -23,7 +24,7 @@ void message_free(struct sim_message *message)
     }
 }
 
-static struct sim_message *message_copy(const struct sim_message *message)
+struct sim_message *message_copy(const struct sim_message *message)
 {
     struct sim_message *copy = malloc(sizeof(*copy));
     struct certificate *certificate = NULL;

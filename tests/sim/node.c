@@ -25,6 +25,9 @@ static void restore_proposal(struct sim_world *world, struct sim_node *node, str
     crypto_sha256_final(&state, &hash);
     const struct sim_block *block = block_find(world, &hash);
     ASSERT(block != NULL);
+    if (block->proposal.light.epoch != node->epoch) {
+        return;
+    }
     if (block->proposal.light.height > node->height && !pool_add(node, block)) {
         check_bound(world->check, "pool after restart", SIM_POOL_MAX + 1, SIM_POOL_MAX);
     }
@@ -43,6 +46,9 @@ static void restore_record(void *context, const struct journal_record *record)
     struct sim_node *node = restore->node;
     struct certificate certificate;
     struct hash hash;
+    if (record->epoch != node->epoch) {
+        return; /* over; its files go when their time comes */
+    }
     switch (record->type) {
     case JOURNAL_PROPOSAL:
         restore_proposal(restore->world, node, record->payload);
@@ -62,7 +68,7 @@ static void restore_record(void *context, const struct journal_record *record)
         struct vote vote = {.kind = (enum vote_kind)record->payload.data[0],
                             .epoch = record->epoch,
                             .view = record->view,
-                            .validator = node->validator};
+                            .validator = set_place(&node->set, node->validator)};
         memcpy(vote.proposal.bytes, record->payload.data + 1, HASH_SIZE);
         consensus_restore_vote(node->core, &vote);
         return;
@@ -75,21 +81,50 @@ static void restore_signed(void *context, const struct vote *vote)
 {
     const struct restore *restore = context;
     struct vote own = *vote;
-    own.validator = restore->node->validator;
+    own.validator = set_place(&restore->node->set, restore->node->validator);
     consensus_restore_vote(restore->node->core, &own);
 }
 
+void node_state(const struct sim_world *world, const struct sim_node *node, struct sim_state *out)
+{
+    const struct sim_block *newest = node->liar ? liar_newest(node) : NULL;
+    if (node->height > 0) {
+        *out = node->chain[node->height - 1].state;
+    } else if (newest != NULL) {
+        *out = newest->true_state;
+    } else {
+        state_genesis(world, out);
+    }
+}
+
+/* The core of the epoch that the chain is in: the one after its last block (E4). */
 static void init_core(const struct sim_world *world, struct sim_node *node)
 {
-    struct consensus_config config = {.epoch = 1,
-                                      .validator_count = world->plan.n,
-                                      .self = node->validator,
+    struct sim_state state;
+    node_state(world, node, &state);
+    node->epoch = state.epoch;
+    node->set = state.set;
+    node->start_id = (struct hash){{0}};
+    struct consensus_config config = {.epoch = node->epoch,
+                                      .validator_count = node->set.count,
+                                      .leader_offset = node->set.offset,
+                                      .self = set_place(&node->set, node->validator),
                                       .delta_0_ms = 100,
                                       .delta_max_ms = 3000,
                                       .c_max_ms = 200,
                                       .min_block_interval_ms = 5,
                                       .standstill_ms = 1000};
-    if (node->height > 0) {
+    set_hash(&node->set, &config.set_hash);
+    for (uint64_t h = node->height; h > 0; h--) { /* the last block of the epoch before */
+        const struct sim_block *block = node->chain[h - 1].block;
+        if (block->proposal.light.epoch < node->epoch) {
+            node->start_id = block->proposal.light.block_id;
+            config.anchor.block_id = node->start_id;
+            config.anchor.height = h;
+            break;
+        }
+    }
+    if (node->height > config.anchor.height) {
         const struct sim_final *last = &node->chain[node->height - 1];
         ASSERT(last->certificate != NULL);
         config.anchor.view = last->block->proposal.light.view;
@@ -98,10 +133,73 @@ static void init_core(const struct sim_world *world, struct sim_node *node)
         config.anchor.height = node->height;
         config.anchor.certificate = last->certificate;
     }
-    void *mem = malloc(consensus_footprint(world->plan.n));
+    void *mem = malloc(consensus_footprint(node->set.count));
     node->actions = malloc(sizeof(*node->actions));
     ASSERT(mem != NULL && node->actions != NULL);
     node->core = consensus_init(mem, &config);
+}
+
+static void start(struct sim_world *world, struct sim_node *node)
+{
+    struct consensus_event event = {.kind = CONSENSUS_ON_START};
+    node_step(world, node, &event);
+    for (uint32_t i = 0; i < world->plan.n && node->up; i++) {
+        if (i != node->validator && fault_is_linked(world, i, node->index)) {
+            struct consensus_event up = {.kind = CONSENSUS_ON_PEER_UP, .from = epoch_peer(node, i)};
+            world_send(world, i, message_new(SIM_PEER_UP, node));
+            node_step(world, node, &up);
+        }
+    }
+}
+
+static void held_free(struct sim_node *node)
+{
+    for (uint32_t i = 0; i < node->held_count; i++) {
+        message_free(node->held[i]);
+    }
+    node->held_count = 0;
+}
+
+/* What came too early for the core before (E5). */
+static void held_deliver(struct sim_world *world, struct sim_node *node)
+{
+    struct sim_message *held[SIM_HELD_MAX];
+    const uint32_t count = node->held_count;
+    memcpy(held, node->held, sizeof(held));
+    node->held_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (node->up && !node->epoch_over) {
+            node_deliver(world, node, held[i]);
+        }
+        message_free(held[i]);
+    }
+}
+
+static void core_free(struct sim_node *node)
+{
+    free(node->core);
+    free(node->actions);
+    node->core = NULL;
+    node->actions = NULL;
+    node->epoch_over = false;
+    node->pool_count = 0;
+    node->open_count = 0;
+    node->work_told = false;
+    node->timer_order = 0;
+}
+
+void node_turn(struct sim_world *world, struct sim_node *node)
+{
+    while (node->up && node->epoch_over) {
+        core_free(node);
+        node->incarnation++; /* answers to the old core's requests are nobody's */
+        init_core(world, node);
+        world_trace(world, node->index, "epoch %llu, %u members, place %u",
+                    (unsigned long long)node->epoch, node->set.count,
+                    set_place(&node->set, node->validator));
+        start(world, node);
+        held_deliver(world, node);
+    }
 }
 
 void node_boot(struct sim_world *world, struct sim_node *node)
@@ -138,33 +236,19 @@ void node_boot(struct sim_world *world, struct sim_node *node)
     }
     node->born = true;
     sign_state_export(node->sign_state, restore_signed, &restore);
-    struct consensus_event start = {.kind = CONSENSUS_ON_START};
-    node_step(world, node, &start);
-    for (uint32_t i = 0; i < world->plan.n && node->up; i++) {
-        if (i != node->validator && fault_is_linked(world, i, node->index)) {
-            struct consensus_event up = {.kind = CONSENSUS_ON_PEER_UP, .from = i};
-            world_send(world, i, message_new(SIM_PEER_UP, node));
-            node_step(world, node, &up);
-        }
-    }
+    start(world, node);
 }
 
 static void node_down(struct sim_node *node)
 {
     journal_close(node->journal);
     sign_state_close(node->sign_state);
-    free(node->core);
-    free(node->actions);
+    core_free(node);
+    held_free(node);
     node->journal = NULL;
     node->sign_state = NULL;
-    node->core = NULL;
-    node->actions = NULL;
     node->up = false;
-    node->pool_count = 0;
-    node->open_count = 0;
     node->tx_count = 0;
-    node->work_told = false;
-    node->timer_order = 0;
 }
 
 void node_crash(struct sim_world *world, struct sim_node *node, uint64_t down_us)
@@ -213,9 +297,24 @@ void node_step(struct sim_world *world, struct sim_node *node, struct consensus_
     act_all(world, node);
 }
 
-static bool is_vote_genuine(const struct sim_world *world, const struct vote *vote)
+/* Of the epoch that comes next: kept for then. */
+static void hold(struct sim_world *world, struct sim_node *node, const struct sim_message *message,
+                 enum consensus_verdict verdict)
 {
-    const struct signature good = fake_sign(world, vote);
+    if (verdict == CONSENSUS_NEXT_EPOCH && node->up && node->held_count < SIM_HELD_MAX) {
+        fault_hit(world, FAULT_SET_HELD);
+        node->held[node->held_count++] = message_copy(message);
+    }
+}
+
+/* A vote of the node's epoch, by the member who is at that place. */
+static bool is_vote_genuine(const struct sim_world *world, const struct sim_node *node,
+                            const struct vote *vote)
+{
+    if (vote->validator >= node->set.count) {
+        return false;
+    }
+    const struct signature good = fake_sign(world, &node->set.members[vote->validator], vote);
     return memcmp(&good, &vote->signature, sizeof(good)) == 0;
 }
 
@@ -223,29 +322,32 @@ static void deliver_vote(struct sim_world *world, struct sim_node *node,
                          const struct sim_message *message)
 {
     struct consensus_event event = {
-        .kind = CONSENSUS_ON_VOTE, .from = message->from, .vote = message->vote};
-    if (message->vote.validator != message->from) {
+        .kind = CONSENSUS_ON_VOTE, .from = epoch_peer(node, message->from), .vote = message->vote};
+    const enum consensus_verdict verdict = consensus_screen(node->core, &event);
+    const bool is_next = verdict == CONSENSUS_NEXT_EPOCH || verdict == CONSENSUS_PAST_EPOCH;
+    if (!is_next && message->vote.validator != event.from) {
         return; /* votes come from their own signer */
     }
-    const enum consensus_verdict verdict = consensus_screen(node->core, &event);
     if ((verdict == CONSENSUS_ACCEPTED || verdict == CONSENSUS_EQUIVOCATED) &&
-        !is_vote_genuine(world, &message->vote)) {
+        !is_vote_genuine(world, node, &message->vote)) {
         return;
     }
     node_step(world, node, &event);
+    hold(world, node, message, verdict);
 }
 
 static void deliver_certificate(struct sim_world *world, struct sim_node *node,
                                 const struct sim_message *message)
 {
     struct consensus_event event = {.kind = CONSENSUS_ON_CERTIFICATE,
-                                    .from = message->from,
+                                    .from = epoch_peer(node, message->from),
                                     .certificate = message->certificate};
-    if (consensus_screen(node->core, &event) == CONSENSUS_ACCEPTED &&
-        !fake_verify(world, message->certificate)) {
+    const enum consensus_verdict verdict = consensus_screen(node->core, &event);
+    if (verdict == CONSENSUS_ACCEPTED && !fake_verify(world, &node->set, message->certificate)) {
         return;
     }
     node_step(world, node, &event);
+    hold(world, node, message, verdict);
 }
 
 int64_t node_skew_ms(struct sim_world *world, const struct sim_node *node)
@@ -266,34 +368,31 @@ static uint64_t earliest_ok_ms(struct sim_world *world, const struct sim_node *n
     return at > 0 ? (uint64_t)at : 0;
 }
 
-static bool is_due(struct sim_node *node, const struct sim_block *block)
-{
-    const struct sim_pooled *parent = pool_find(node, &block->proposal.rest.parent_proposal);
-    return parent != NULL ? parent->block->content.tx_count > 0 : ledger_is_due(node, block);
-}
-
 static void deliver_proposal(struct sim_world *world, struct sim_node *node,
                              const struct sim_message *message)
 {
     const struct sim_block *block = message->blocks[0];
     const struct vote vote = {.kind = VOTE_PROPOSE,
-                              .epoch = 1,
+                              .epoch = block->proposal.light.epoch,
                               .view = block->proposal.light.view,
                               .proposal = block->hash,
                               .validator = block->proposal.rest.leader,
                               .signature = block->signature};
     struct consensus_event event = {
         .kind = CONSENSUS_ON_PROPOSAL,
-        .from = message->from,
+        .from = epoch_peer(node, message->from),
         .proposal = {.proposal = &block->proposal,
                      .hash = block->hash,
                      .parent_id = block->content.parent_id,
                      .bad = block->content.salt == UINT64_MAX,
                      .empty = block->content.tx_count == 0,
-                     .due_work = is_due(node, block),
+                     .due_work = ledger_is_due(node, block),
                      .earliest_ok_ms = earliest_ok_ms(world, node, block)}};
-    if (is_vote_genuine(world, &vote)) {
+    const enum consensus_verdict verdict = consensus_screen(node->core, &event);
+    const bool of_another = verdict == CONSENSUS_NEXT_EPOCH || verdict == CONSENSUS_PAST_EPOCH;
+    if (of_another || is_vote_genuine(world, node, &vote)) {
         node_step(world, node, &event);
+        hold(world, node, message, verdict);
     }
 }
 
@@ -317,6 +416,9 @@ static void serve_sync(struct sim_world *world, struct sim_node *node,
     uint64_t last = 0;
     for (uint64_t h = from; h <= node->height && h < from + SIM_SYNC_MAX; h++) {
         last = node->chain[h - 1].certificate != NULL ? h : last;
+        if (block_is_boundary(node->chain[h - 1].block)) {
+            break; /* what comes after it is another set's to prove */
+        }
     }
     if (from == 0 || last < from) {
         return;
@@ -341,7 +443,9 @@ static bool is_sync_valid(const struct sim_world *world, const struct sim_node *
     }
     for (uint32_t i = 0; i < message->block_count; i++) {
         const struct sim_block *block = message->blocks[i];
-        if (block->content.height != node->height + 1 + i ||
+        const bool ends = block_is_boundary(block) && i + 1 < message->block_count;
+        if (block->content.height != node->height + 1 + i || ends ||
+            block->proposal.light.epoch != node->epoch ||
             !hash_equal(&block->content.parent_id, &parent)) {
             return false;
         }
@@ -349,9 +453,10 @@ static bool is_sync_valid(const struct sim_world *world, const struct sim_node *
     }
     const struct sim_block *last = message->blocks[message->block_count - 1];
     return message->certificate->kind == VOTE_FINALIZE &&
+           message->certificate->epoch == node->epoch &&
            hash_equal(&message->certificate->proposal, &last->hash) &&
-           message->certificate->signature_count >= validator_quorum(world->plan.n) &&
-           fake_verify(world, message->certificate);
+           message->certificate->signature_count >= validator_quorum(node->set.count) &&
+           fake_verify(world, &node->set, message->certificate);
 }
 
 static void take_sync(struct sim_world *world, struct sim_node *node,
@@ -366,6 +471,10 @@ static void take_sync(struct sim_world *world, struct sim_node *node,
         ledger_final(world, node, message->blocks[i], last ? message->certificate : NULL);
     }
     const struct sim_block *last = message->blocks[message->block_count - 1];
+    if (block_is_boundary(last)) {
+        node->epoch_over = true; /* the core is not told: there will be another */
+        return;
+    }
     struct consensus_event event = {.kind = CONSENSUS_ON_ADVANCED,
                                     .advanced = {.view = last->proposal.light.view,
                                                  .proposal = last->hash,
@@ -377,7 +486,7 @@ static void take_sync(struct sim_world *world, struct sim_node *node,
 
 void node_deliver(struct sim_world *world, struct sim_node *node, const struct sim_message *message)
 {
-    struct consensus_event event = {.from = message->from};
+    struct consensus_event event = {.from = epoch_peer(node, message->from)};
     switch (message->kind) {
     case SIM_PROPOSAL:
         deliver_proposal(world, node, message);
@@ -390,14 +499,14 @@ void node_deliver(struct sim_world *world, struct sim_node *node, const struct s
         return;
     case SIM_STATUS:
         event.kind = CONSENSUS_ON_STATUS;
-        event.status.epoch = 1;
+        event.status.epoch = message->epoch;
         event.status.view = message->view;
         event.status.final_view = message->extra;
         node_step(world, node, &event);
         return;
     case SIM_GET_CERTIFICATES:
         event.kind = CONSENSUS_ON_GET_CERTIFICATES;
-        event.range.epoch = 1;
+        event.range.epoch = message->epoch;
         event.range.view = message->view;
         event.range.count = (uint32_t)message->extra;
         node_step(world, node, &event);
@@ -425,10 +534,11 @@ void node_deliver(struct sim_world *world, struct sim_node *node, const struct s
 /* Certify requests that can be answered now. */
 static void answer_open(struct sim_world *world, struct sim_node *node)
 {
+    struct consensus_status status;
+    consensus_status(node->core, &status);
     for (uint32_t i = 0; i < node->open_count;) {
         const struct consensus_block request = node->open[i];
-        if (node->height > 0 &&
-            request.view <= node->chain[node->height - 1].block->proposal.light.view) {
+        if (request.view <= status.last_delivered.view) {
             node->open[i] = node->open[--node->open_count]; /* finality has overtaken it */
             continue;
         }

@@ -3,7 +3,7 @@
 
 Reads the record of a run (sim --record): every signature as it was released, every proposal,
 every block as a node called it final.  Shares no code with the core and does its own sums.
-Judged, in the order of the record:
+Judged, in the order of the record, each epoch with its own members and views:
 
   N(v,h)  q validators signed NOTARIZE for h in view v      Z(v)  q signed NULLIFY in v
   F(v,h)  q signed FINALIZE for h in view v                 q     two quorums share an honest one
@@ -13,6 +13,8 @@ Judged, in the order of the record:
   R8  an honest FINALIZE(v,h): N(v,h) exists by then, and no NULLIFY(v) of the same signer, ever
   R10 a final block: the proposal of an F that exists by then, or an ancestor of one; the blocks
       of one height are one block, and each stands on the one before it
+  E3  on a proposal of a block that ends its epoch only that block is proposed, again
+  E4  nobody honest signs for an epoch that is not open or whose member he is not
 """
 import subprocess
 import sys
@@ -28,18 +30,19 @@ def quorum(n):
 
 class Run:
     def __init__(self):
-        self.n = 0
         self.excused = 0
-        self.proposals = {}  # hash -> (view, leader, parent view, parent, block, height)
-        self.signers = {}    # (kind, view, hash) -> set of validators
-        self.values = {}     # (validator, kind, view) -> set of hashes
+        self.sets = {}       # epoch -> (offset, members)
+        self.proposals = {}  # hash -> (epoch, view), leader, parent view, parent, block, height, ends
+        self.signers = {}    # (kind, (epoch, view), hash) -> set of validators
+        self.values = {}     # (validator, kind, (epoch, view)) -> set of hashes
         self.final = set()   # proposals that an F makes final, with their ancestors
         self.heights = {}    # height -> block
         self.heads = {}      # node -> (height, block)
         self.votes = 0
 
     def has(self, kind, view, proposal):
-        return len(self.signers.get((kind, view, proposal), ())) >= quorum(self.n)
+        count = len(self.signers.get((kind, view, proposal), ()))
+        return count >= quorum(len(self.sets[view[0]][1]))
 
     def mark_final(self, proposal):
         while proposal != ZERO and proposal not in self.final:
@@ -49,14 +52,21 @@ class Run:
     def judge_notarize(self, validator, view, proposal):
         if proposal not in self.proposals:
             return 'NOTARIZE for what nobody proposed'
-        its_view, leader, parent_view, parent, _, height = self.proposals[proposal]
-        if its_view != view or leader != (view - 1) % self.n:
+        its_view, leader, parent_view, parent, block, height, _ = self.proposals[proposal]
+        epoch, number = view
+        offset, members = self.sets[epoch]
+        if its_view != view or leader != (number - 1 + offset) % len(members):
             return 'NOTARIZE for another view or of another leader'
-        if parent_view > 0 and not self.has(1, parent_view, parent):
+        if parent_view > 0 and not self.has(1, (epoch, parent_view), parent):
             return 'NOTARIZE over a parent without N'
-        if parent_view > 0 and self.proposals[parent][5] + 1 != height:
-            return 'NOTARIZE of a wrong height'
-        missing = [u for u in range(parent_view + 1, view) if not self.has(2, u, ZERO)]
+        if parent_view > 0:
+            *_, parent_block, parent_height, ends = self.proposals[parent]
+            if ends and (block, height) != (parent_block, parent_height):
+                return 'NOTARIZE of another block on one that ends its epoch'
+            if not ends and parent_height + 1 != height:
+                return 'NOTARIZE of a wrong height'
+        missing = [u for u in range(parent_view + 1, number)
+                   if not self.has(2, (epoch, u), ZERO)]
         return f'NOTARIZE skips view {missing[0]} without a Z' if missing else None
 
     def judge(self, validator, kind, view, proposal):
@@ -71,6 +81,9 @@ class Run:
         return None
 
     def sign(self, validator, kind, view, proposal):
+        if view[0] not in self.sets or validator not in self.sets[view[0]][1]:
+            honest = not self.excused >> validator & 1
+            return honest and f'validator {validator} signs for epoch {view[0]}: no member'
         again = proposal in self.values.get((validator, kind, view), ())
         self.values.setdefault((validator, kind, view), set()).add(proposal)
         honest = not self.excused >> validator & 1
@@ -79,10 +92,10 @@ class Run:
         self.votes += 1
         if kind == 3 and self.has(3, view, proposal) and proposal in self.proposals:
             self.mark_final(proposal)
-        return fault and f'validator {validator} in view {view}: {fault}'
+        return fault and f'validator {validator} in epoch, view {view}: {fault}'
 
     def commit(self, node, height, proposal):
-        _, _, _, _, block, _ = self.proposals[proposal]
+        block = self.proposals[proposal][4]
         if proposal not in self.final:
             return f'node {node}: height {height} is final without an F on it or above it'
         if self.heights.setdefault(height, block) != block:
@@ -94,12 +107,17 @@ class Run:
 
     def line(self, words):
         if words[0] == 'run':
-            self.n, self.excused = int(words[1]), int(words[2])
+            self.sets[1] = (0, list(range(int(words[1]))))
+            self.excused = int(words[2])
+        elif words[0] == 'epoch':
+            self.sets[int(words[1])] = (int(words[2]), [int(word) for word in words[3:]])
         elif words[0] == 'proposal':
             view, leader, parent_view, height = map(int, words[2:6])
-            self.proposals[words[1]] = (view, leader, parent_view, words[6], words[7], height)
+            self.proposals[words[1]] = ((int(words[8]), view), leader, parent_view, words[6],
+                                        words[7], height, words[9] == '1')
         elif words[0] == 'sign':
-            return self.sign(int(words[1]), int(words[2]), int(words[3]), words[4])
+            view = (int(words[5]), int(words[3]))
+            return self.sign(int(words[1]), int(words[2]), view, words[4])
         elif words[0] == 'final':
             return self.commit(int(words[1]), int(words[2]), words[3])
         return None

@@ -9,6 +9,7 @@
 struct draft {
     struct sim_plan *plan;
     bool absence;
+    bool quiet; /* no fault at all: no view may be missed, either */
     uint64_t random;
 };
 
@@ -203,10 +204,11 @@ static void draw_damage(struct draft *draft, uint32_t node)
 static void draw_liars(struct draft *draft)
 {
     const uint32_t n = draft->plan->n;
-    const uint32_t f = (n - 1) / 3;
+    const uint32_t f = (draft->plan->members - 1) / 3;
     uint32_t liar = any_node(draft);
     uint32_t liars = f > 0 && chance(draft, 64) ? 1 + (uint32_t)below(draft, f) : 0;
     liars = n >= 4 && chance(draft, 10) ? f + 1 : liars;
+    draft->plan->changes = liars > f ? 0 : draft->plan->changes;
     for (uint32_t left = liars; left > 0; left--, liar = (liar + 1) % n) {
         if (liars <= f && chance(draft, 15)) {
             add_lie(draft, FAULT_LIE_TWIN, liar);
@@ -219,11 +221,32 @@ static void draw_liars(struct draft *draft)
     }
 }
 
+/* The set of validators changes: more of them than members, and what becomes of whom is drawn
+ * in world_init().  Drawn apart, so that all other plans stay what they are. */
+static void draw_epochs(struct draft *draft)
+{
+    struct sim_plan *plan = draft->plan;
+    struct draft own = {.plan = plan, .random = draw_hash(plan->seed, DRAW_EPOCH, 0, 0)};
+    if (!chance(&own, 30)) {
+        return;
+    }
+    plan->n = plan->n == 1 ? 3 : plan->n + 1 + (uint32_t)below(&own, 2);
+    plan->n = plan->n > 10 ? 10 : plan->n;
+    plan->members = plan->members == 10 ? 8 : plan->members;
+    plan->changes = 2 + (uint32_t)below(&own, 7);
+    draft->quiet = chance(&own, 20);
+}
+
 void plan_expand(uint64_t seed, struct sim_plan *out)
 {
     struct draft draft = {.plan = out, .random = draw_hash(seed, DRAW_PLAN, 0, 0)};
     *out = (struct sim_plan){.seed = seed};
     draw_sizes(&draft);
+    out->members = out->n;
+    draw_epochs(&draft);
+    if (draft.quiet) {
+        return;
+    }
     if (out->n >= 4 && chance(&draft, 20)) {
         draw_long_absence(&draft);
     } else {

@@ -21,17 +21,31 @@ void record_proposal(struct sim_world *world, const struct sim_block *block)
         (void)fprintf(world->record, "proposal %s %" PRIu64 " %u %" PRIu64 " %" PRIu64,
                       hex(&block->hash), proposal->light.view, proposal->rest.leader,
                       proposal->rest.parent_view, proposal->light.height);
-        (void)fprintf(world->record, " %s %s\n", hex(&proposal->rest.parent_proposal),
-                      hex(&proposal->light.block_id));
+        (void)fprintf(world->record, " %s %s %" PRIu64 " %d\n",
+                      hex(&proposal->rest.parent_proposal), hex(&proposal->light.block_id),
+                      proposal->light.epoch, block_is_boundary(block) ? 1 : 0);
     }
 }
 
-void record_signed(struct sim_world *world, const struct vote *vote)
+void record_signed(struct sim_world *world, const struct check_member *by, const struct vote *vote)
 {
-    check_signed(world->check, vote);
+    check_signed(world->check, by, vote);
     if (world->record != NULL) {
-        (void)fprintf(world->record, "sign %u %d %" PRIu64 " %s\n", vote->validator,
-                      (int)vote->kind, vote->view, hex(&vote->proposal));
+        (void)fprintf(world->record, "sign %u %d %" PRIu64 " %s %" PRIu64 "\n", by->validator,
+                      (int)vote->kind, vote->view, hex(&vote->proposal), vote->epoch);
+    }
+}
+
+/* The members of an epoch, by place, and who leads its view 1. */
+void record_epoch(struct sim_world *world, uint64_t epoch)
+{
+    const struct sim_set *set = &world->sets[epoch];
+    if (world->record != NULL) {
+        (void)fprintf(world->record, "epoch %" PRIu64 " %u", epoch, set->offset);
+        for (uint32_t i = 0; i < set->count; i++) {
+            (void)fprintf(world->record, " %u", set->members[i].validator);
+        }
+        (void)fprintf(world->record, "\n");
     }
 }
 

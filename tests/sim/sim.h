@@ -7,6 +7,7 @@
 #include "store/sign_state/sign_state.h"
 #include "tests/sim/check.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/epoch.h"
 #include "tests/sim/fault.h"
 
 /* The simulator: a handful of real cores, journals and sign.states on disks that forget, a
@@ -18,7 +19,8 @@
  *   world.c   the queue of things to come     network.c   links, delays, what they lose
  *   node.c    one honest node: events         act.c       carrying out a core's actions
  *   block.c   blocks, fake signatures         ledger.c    fake execution, the final chain
- *   liar.c    the dishonest validator         check.c     what must hold (knows no rule)
+ *   epoch.c   sets of validators              liar.c      the dishonest validator
+ *   check.c   what must hold (knows no rule)
  *
  * Every decision comes from draw(), every event from the queue: one plan is one run. */
 
@@ -32,11 +34,13 @@ enum {
     SIM_OPEN_MAX = 128,
     SIM_DRIFT_MS = 500,
     SIM_PING_MS = 5000,
+    SIM_HELD_MAX = 128, /* messages of the next epoch that a node keeps */
 };
 
 struct sim_content {
     struct hash parent_id;
     struct hash parent_root;
+    struct hash next_set;
     uint64_t height;
     uint64_t time_ms;
     uint64_t salt;
@@ -51,7 +55,8 @@ struct sim_block {
     struct hash hash;
     struct signature signature;
     struct sim_content content;
-    struct hash true_root; /* for liars, who would otherwise have to execute */
+    struct sim_set set;          /* of its epoch */
+    struct sim_state true_state; /* after it; for liars, who would otherwise have to execute */
 };
 
 enum sim_message_kind {
@@ -71,6 +76,7 @@ struct sim_message {
     enum sim_message_kind kind;
     uint32_t from; /* validator */
     uint32_t via;  /* the process that sent it */
+    uint64_t epoch;
     uint64_t view; /* or height, or transaction */
     uint64_t extra;
     struct vote vote;
@@ -110,12 +116,12 @@ struct sim_pooled {
     const struct sim_block *block;
     bool executed;
     bool bad;
-    struct hash root;
+    struct sim_state state; /* after it */
 };
 
 struct sim_final {
     const struct sim_block *block;
-    struct hash root;
+    struct sim_state state;          /* after it */
     struct certificate *certificate; /* F on this very proposal, or NULL */
 };
 
@@ -126,9 +132,17 @@ struct sim_node {
     bool excused; /* liar, twin, or with a damaged disk: need not make progress */
     bool halted;  /* refuses to start: its files are damaged */
     bool up;
-    bool born; /* has opened its files once */
-    uint32_t incarnation;
+    bool born;            /* has opened its files once */
+    uint32_t incarnation; /* of its core: a start, or an epoch */
     int64_t skew_ms;
+    const struct sim_world *world;
+
+    uint64_t epoch; /* of its core; a liar's: the newest it has heard of */
+    struct sim_set set;
+    struct hash start_id; /* the block the epoch starts from */
+    bool epoch_over;
+    struct sim_message *held[SIM_HELD_MAX]; /* of the next epoch; owned */
+    uint32_t held_count;
 
     struct sim_disk disk;
     struct sim_disk image;                 /* what STALE brings back */
@@ -177,6 +191,10 @@ struct sim_world {
     size_t block_count;
     size_t block_capacity;
     uint64_t tx_count; /* injected so far: 1 .. tx_count */
+    struct sim_op ops[SIM_TXS_MAX];
+    struct sim_set sets[SIM_EPOCHS_MAX]; /* of epochs 1 .. epoch_count */
+    uint64_t epoch_count;
+    uint32_t has_left; /* the set, ever; bit i: validator i */
     struct check *check;
     FILE *record; /* for the oracle; may be NULL */
     /* Tests cut links by message; NULL: none. */
@@ -198,6 +216,7 @@ void world_free(struct sim_world *world);
 
 /* network.c */
 struct sim_message *message_new(enum sim_message_kind kind, const struct sim_node *from);
+struct sim_message *message_copy(const struct sim_message *message);
 void message_free(struct sim_message *message);
 /* Takes the message; to is a validator or CONSENSUS_ALL. */
 void world_send(struct sim_world *world, uint32_t to, struct sim_message *message);
@@ -219,10 +238,15 @@ struct sim_build {
     uint64_t view;
     struct consensus_block parent;
     struct sim_content content;
+    struct sim_state state;        /* after the content's parent */
+    const struct sim_block *again; /* E3: the block to propose again, or NULL */
 };
 const struct sim_block *block_make(struct sim_world *world, const struct sim_build *build);
-struct signature fake_sign(const struct sim_world *world, const struct vote *vote);
-bool fake_verify(const struct sim_world *world, const struct certificate *certificate);
+/* vote->validator is a place in the set: whose key that is makes the signature. */
+struct signature fake_sign(const struct sim_world *world, const struct check_member *member,
+                           const struct vote *vote);
+bool fake_verify(const struct sim_world *world, const struct sim_set *set,
+                 const struct certificate *certificate);
 void root_after(const struct hash *parent_root, const struct sim_content *content,
                 struct hash *out);
 struct consensus_block block_brief(const struct sim_block *block);
@@ -232,6 +256,10 @@ void node_crash(struct sim_world *world, struct sim_node *node, uint64_t down_us
 void node_stop(struct sim_world *world, struct sim_node *node, uint64_t down_us);
 int64_t node_skew_ms(struct sim_world *world, const struct sim_node *node);
 void node_free(struct sim_node *node);
+/* The state after the node's last final block; a liar's: after the newest block it saw. */
+void node_state(const struct sim_world *world, const struct sim_node *node, struct sim_state *out);
+/* If the epoch is over: the core of the next one. */
+void node_turn(struct sim_world *world, struct sim_node *node);
 /* One core step with everything that follows from it. */
 void node_step(struct sim_world *world, struct sim_node *node, struct consensus_event *event);
 void node_deliver(struct sim_world *world, struct sim_node *node,
@@ -241,12 +269,14 @@ void node_retry(struct sim_world *world, struct sim_node *node);
 
 /* record.c: also tells check.c of the signature */
 void record_proposal(struct sim_world *world, const struct sim_block *block);
-void record_signed(struct sim_world *world, const struct vote *vote);
+void record_signed(struct sim_world *world, const struct check_member *by, const struct vote *vote);
+void record_epoch(struct sim_world *world, uint64_t epoch);
 void record_final(struct sim_world *world, const struct sim_node *node,
                   const struct sim_block *block);
 
 /* leader.c */
-uint32_t sim_leader(const struct sim_world *world, uint64_t view);
+/* The place of the leader of a view. */
+uint32_t sim_leader(const struct sim_set *set, uint64_t view);
 
 /* damage.c: a fault of group DISK begins or ends. */
 void damage_turns(struct sim_world *world, const struct sim_fault *fault, bool begins);
@@ -264,12 +294,14 @@ void act_send_status(struct sim_world *world, struct sim_node *node, uint32_t to
 bool pool_add(struct sim_node *node, const struct sim_block *block);
 struct sim_pooled *pool_find(struct sim_node *node, const struct hash *hash);
 enum consensus_certify ledger_execute(struct sim_node *node, const struct sim_block *block);
+/* The F on the last block of an epoch, or NULL. */
+const struct certificate *ledger_epoch_end(const struct sim_node *node, uint64_t epoch);
 void ledger_final(struct sim_world *world, struct sim_node *node, const struct sim_block *block,
                   const struct certificate *certificate);
 bool ledger_has_work(const struct sim_node *node);
 void ledger_build(struct sim_world *world, struct sim_node *node,
                   const struct consensus_action *action, struct sim_build *out);
-bool ledger_is_due(const struct sim_node *node, const struct sim_block *block);
+bool ledger_is_due(struct sim_node *node, const struct sim_block *block);
 bool ledger_tx_add(struct sim_node *node, uint64_t tx);
 const struct sim_block *ledger_block(struct sim_node *node, const struct hash *hash);
 
@@ -277,5 +309,6 @@ const struct sim_block *ledger_block(struct sim_node *node, const struct hash *h
 void liar_deliver(struct sim_world *world, struct sim_node *node,
                   const struct sim_message *message);
 void liar_lie(struct sim_world *world, struct sim_node *node);
+const struct sim_block *liar_newest(const struct sim_node *node);
 
 #endif /* TESTS_SIM_SIM_H */

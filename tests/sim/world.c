@@ -191,6 +191,9 @@ static void periodic(struct sim_world *world, struct sim_node *node, const struc
             node_retry(world, node);
         }
     }
+    if (node->up && event->kind == SIM_RETRY) {
+        epoch_ready(world, node);
+    }
 }
 
 /* A stopped process does nothing until it goes on. */
@@ -259,6 +262,9 @@ static void step(struct sim_world *world, struct sim_event *event)
     }
     happen(world, event);
     if (node->up && !node->liar) {
+        node_turn(world, node);
+    }
+    if (node->up && !node->liar) {
         node_work(world, node);
     }
 }
@@ -274,6 +280,7 @@ static bool is_done(const struct sim_world *world)
             continue;
         }
         if (!node->up || ledger_has_work(node) || node->height == 0 ||
+            !epoch_is_settled(world, &node->chain[node->height - 1].state) ||
             (height != 0 && node->height != height)) {
             return false;
         }
@@ -286,6 +293,8 @@ static void push_node(struct sim_world *world, uint32_t index, uint32_t validato
 {
     struct sim_node *node = &world->nodes[index];
     node->index = index;
+    node->world = world;
+    node->epoch = 1;
     node->validator = validator;
     node->liar = fault_is_liar(&world->plan, validator);
     node->excused = fault_is_excused(&world->plan, validator);
@@ -329,6 +338,7 @@ void world_init(struct sim_world *world, const struct sim_plan *plan)
     uint32_t count = 0;
     memset(world, 0, sizeof(*world));
     world->plan = *plan;
+    world->plan.members = plan->members == 0 ? plan->n : plan->members;
     world->node_count = plan->n;
     for (uint32_t i = 0; i < plan->n; i++) {
         push_node(world, i, i);
@@ -347,10 +357,12 @@ void world_init(struct sim_world *world, const struct sim_plan *plan)
         world_push(world, fault->to_us, &turn);
     }
     push_txs(world);
+    epoch_push_changes(world);
     const struct sim_event heal = {.kind = SIM_HEAL};
     world_push(world, plan->heal_us, &heal);
-    world->over_budget = count > (plan->n - 1) / 3;
-    world->check = check_new(plan->n, excused);
+    epoch_first(world);
+    world->over_budget = count > (world->plan.members - 1) / 3;
+    world->check = check_new(world->plan.members, excused);
     ASSERT(world->check != NULL);
     check_expect_break(world->check, world->over_budget);
 }

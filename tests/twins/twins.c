@@ -45,9 +45,9 @@ uint32_t view_leader(const struct consensus *core, uint64_t view)
 }
 
 /* In the place of tests/sim/leader.c. */
-uint32_t sim_leader(const struct sim_world *world, uint64_t view)
+uint32_t sim_leader(const struct sim_set *set, uint64_t view)
 {
-    (void)world;
+    (void)set;
     return scripted_leader(view);
 }
 
