@@ -60,6 +60,12 @@ static uint64_t event_epoch(const struct consensus_event *event)
     return 0;
 }
 
+/* An F is what such an answer consists of: two who have both moved on would never stop. */
+static bool is_answer(const struct consensus_event *event)
+{
+    return event->kind == CONSENSUS_ON_CERTIFICATE && event->certificate->kind == VOTE_FINALIZE;
+}
+
 /* E5: who is behind gets the F that ended his epoch, and has all he needs to go on.  Who is
  * ahead is told where we are, and does the same. */
 void epoch_answer(struct consensus *core, const struct consensus_event *event,
@@ -68,7 +74,8 @@ void epoch_answer(struct consensus *core, const struct consensus_event *event,
     if (verdict == CONSENSUS_NEXT_EPOCH) {
         answer_hint(core, event->from, out);
     }
-    if (verdict == CONSENSUS_PAST_EPOCH && core->started && answer_is_due(core, event->from)) {
+    if (verdict == CONSENSUS_PAST_EPOCH && core->started && !is_answer(event) &&
+        answer_is_due(core, event->from)) {
         emit(out, &(struct consensus_action){.kind = CONSENSUS_DO_SERVE_EPOCH,
                                              .to = event->from,
                                              .epoch = event_epoch(event)});

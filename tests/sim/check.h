@@ -19,8 +19,8 @@ struct check_member {
     uint32_t key; /* which of its keys */
 };
 
-/* The first set is validators 0 .. members - 1.  quorum is recomputed here from n by definition: two quorums share an honest validator and
- * the honest alone form one. */
+/* The first set is validators 0 .. members - 1.  quorum is recomputed here by definition: two
+ * quorums share an honest validator and the honest alone form one. */
 struct check *check_new(uint32_t members, uint32_t liars); /* liars: bit i is validator i */
 void check_free(struct check *check);
 /* More than f lie: when agreement breaks, f + 1 of them must be provably guilty and nobody

@@ -323,8 +323,8 @@ static uint32_t make_events(uint64_t epoch, struct consensus_event *out)
     static struct proposal proposal;
     static struct certificate certificate;
     proposal = lone_proposal(epoch, 8);
-    certificate = (struct certificate){
-        .kind = VOTE_FINALIZE, .epoch = epoch, .view = 1, .proposal = {{3}}, .signature_count = 1};
+    certificate =
+        (struct certificate){.kind = VOTE_NULLIFY, .epoch = epoch, .view = 1, .signature_count = 1};
     validator_bitmap_set(&certificate.signers, 90); /* a set of another size */
     const struct vote vote = {
         .kind = VOTE_NOTARIZE, .epoch = epoch, .view = 1, .proposal = {{3}}, .validator = 40};
@@ -372,6 +372,15 @@ static void other_epochs(void **state)
             assert_int_equal(lone_count(&lone, CONSENSUS_DO_SEND_STATUS), 0);
         }
     }
+    /* But an F is such an answer itself: answers are not answered. */
+    const struct certificate answer = {
+        .kind = VOTE_FINALIZE, .epoch = 4, .view = 1, .proposal = {{3}}, .signature_count = 1};
+    lone.now_ms += 1000;
+    assert_int_equal(lone_step(&lone, (struct consensus_event){.kind = CONSENSUS_ON_CERTIFICATE,
+                                                               .from = 77,
+                                                               .certificate = &answer}),
+                     CONSENSUS_PAST_EPOCH);
+    assert_int_equal(lone_count(&lone, CONSENSUS_DO_SERVE_EPOCH), 0);
     struct consensus_status status;
     consensus_status(lone.core, &status);
     assert_int_equal(status.view, 1);
