@@ -227,10 +227,10 @@ static void draw_epochs(struct draft *draft)
 {
     struct sim_plan *plan = draft->plan;
     struct draft own = {.plan = plan, .random = draw_hash(plan->seed, DRAW_EPOCH, 0, 0)};
-    if (!chance(&own, 30)) {
-        return;
+    if (plan->n == 1 || !chance(&own, 30)) {
+        return; /* a lone member with a wrong clock spoils the time of those who come in */
     }
-    plan->n = plan->n == 1 ? 3 : plan->n + 1 + (uint32_t)below(&own, 2);
+    plan->n = plan->n + 1 + (uint32_t)below(&own, 2);
     plan->n = plan->n > 10 ? 10 : plan->n;
     plan->members = plan->members == 10 ? 8 : plan->members;
     plan->changes = 2 + (uint32_t)below(&own, 7);
