@@ -154,9 +154,9 @@ static const char *const templates[EXPLAIN_REASON_COUNT] = {
     [EXPLAIN_SIGNER] =
         "this node's signer has not signed its vote of view {view}: look for `signer: refused` "
         "in the log",
-    [EXPLAIN_NULLIFY] = "view {view} is being given up because its leader, {leader}, was too late: "
-                        "{have} of {need} "
-                        "NULLIFY votes; not yet from {missing}",
+    [EXPLAIN_NULLIFY] =
+        "view {view} came to no end in time and is being given up: {have} of {need} NULLIFY votes; "
+        "not yet from {missing}; its leader is {leader}",
     [EXPLAIN_BAD_BLOCK] =
         "a quorum voted for the block of view {view}, and this node finds it bad: if it becomes "
         "final the node stops with code 77; compare versions and machines",

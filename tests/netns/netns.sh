@@ -75,8 +75,9 @@ memory() {
 flood_all() {
     stop 3 TERM
     before=$(memory 0)
+    : >"$E2E_DIR/flood"
     nsenter --net="$(namespace 3)" "$FLOOD" "$net/validator-3/node.ini" "$FLOOD_MS" \
-        >"$E2E_DIR/flood" 2>&1 &
+        >>"$E2E_DIR/flood" 2>&1 &
     flood=$!
     wait_for 30 grep -q PROPOSAL "$E2E_DIR/flood"
     progress 60 "flooded by one"

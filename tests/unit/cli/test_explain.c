@@ -84,8 +84,9 @@ static const char *const sentences[EXPLAIN_REASON_COUNT] = {
         "this node's signer has not signed its vote of view 9: look for `signer: refused` in the "
         "log",
     [EXPLAIN_NULLIFY] =
-        "view 9 is being given up because its leader, validator 2 (not connected, silent for 34 "
-        "s, since 13:47:06 UTC), was too late: 2 of 3 NULLIFY votes; not yet from " AWAY,
+        "view 9 came to no end in time and is being given up: 2 of 3 NULLIFY votes; not yet "
+        "from " AWAY
+        "; its leader is validator 2 (not connected, silent for 34 s, since 13:47:06 UTC)",
     [EXPLAIN_BAD_BLOCK] =
         "a quorum voted for the block of view 9, and this node finds it bad: if it becomes final "
         "the node stops with code 77; compare versions and machines",
