@@ -1,5 +1,6 @@
 #include "consensus/consensus.h"
 
+#include "consensus/announced.h"
 #include "consensus/epoch.h"
 #include "consensus/parts.h"
 
@@ -166,6 +167,8 @@ static enum consensus_verdict dispatch(struct consensus *core, const struct cons
         return on_peer_up(core, event, out);
     case CONSENSUS_ON_PROPOSAL:
         return on_proposal(core, event, out);
+    case CONSENSUS_ON_ANNOUNCED:
+        return on_announced(core, event->announced);
     case CONSENSUS_ON_VOTE:
         return on_vote(core, event, out);
     case CONSENSUS_ON_CERTIFICATE:

@@ -49,6 +49,7 @@ struct slot {
     uint64_t view; /* 0: unused */
     bool give_up;  /* R9 b, d, f: a reason to NULLIFY without a timer */
     bool build_asked;
+    bool announced;      /* its proposal is signed, the block travels in shards */
     bool rests;          /* what we built only carries: wait for an F above rest_final */
     uint64_t rest_final; /* view of the last F when it was built */
     bool answered;       /* the leader of an empty block has our last F */

@@ -49,6 +49,7 @@ static uint64_t event_epoch(const struct consensus_event *event)
     case CONSENSUS_ON_TIMEOUT:
     case CONSENSUS_ON_WORK:
     case CONSENSUS_ON_PEER_UP:
+    case CONSENSUS_ON_ANNOUNCED:
     case CONSENSUS_ON_SIGNED:
     case CONSENSUS_ON_SIGN_REFUSED:
     case CONSENSUS_ON_BUILT:

@@ -54,8 +54,7 @@ static struct candidate candidate_of(const struct consensus *core,
     const struct proposal *proposal = event->proposal.proposal;
     return (struct candidate){
         .present = true,
-        .bad = event->proposal.bad || proposal->rest.da_mode != DA_FULL ||
-               epoch_is_flag_wrong(core, proposal),
+        .bad = event->proposal.bad || epoch_is_flag_wrong(core, proposal),
         .empty = event->proposal.empty,
         .due_work = event->proposal.due_work,
         .earliest_ok_ms = event->proposal.earliest_ok_ms,

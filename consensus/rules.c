@@ -1,3 +1,4 @@
+#include "consensus/announced.h"
 #include "consensus/epoch.h"
 #include "consensus/parts.h"
 
@@ -292,9 +293,8 @@ bool rule_nullify(struct consensus *core, struct consensus_actions *out)
         slot->promises[VOTE_NULLIFY].made) {
         return false;
     }
-    const bool has_proposal = slot->candidate.present && !slot->candidate.bad;
     const bool late =
-        (core->now_ms >= core->lead_ms && !has_proposal) || core->now_ms >= core->cert_ms;
+        (core->now_ms >= core->lead_ms && !is_proposal_near(slot)) || core->now_ms >= core->cert_ms;
     if (!slot->give_up && !late && !is_leader_silent(core)) {
         return false;
     }

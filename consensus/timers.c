@@ -1,3 +1,4 @@
+#include "consensus/announced.h"
 #include "consensus/parts.h"
 
 /* Timers (32) and the idle rule (33.1, K7).  Deadlines are kept here; the caller has one
@@ -89,6 +90,7 @@ void timers_arm(struct consensus *core)
     if (core->cert_ms == NEVER) {
         core->lead_ms = core->now_ms + 2 * delta_ms(core);
         core->cert_ms = core->now_ms + certify_timeout_ms(core);
+        core->cert_ms += slot_peek(core, core->view)->announced ? delta_ms(core) : 0;
     }
 }
 
@@ -99,7 +101,7 @@ bool is_leader_silent(const struct consensus *core)
     const struct slot *slot = slot_peek(core, core->view);
     const uint32_t leader = view_leader(core, core->view);
     const uint64_t period = 2 * (certify_timeout_ms(core) + RETRY_MS_MIN);
-    if (leader == core->config.self || slot->candidate.present ||
+    if (leader == core->config.self || slot->candidate.present || slot->announced ||
         core->now_ms - core->awake_since_ms < period ||
         core->now_ms - core->peers[leader].heard_ms < period) {
         return false;
@@ -156,7 +158,7 @@ static uint64_t view_deadline_ms(const struct consensus *core)
     }
     if (!slot->promises[VOTE_NULLIFY].made && !slot->promises[VOTE_FINALIZE].made) {
         at = earlier(at, core->cert_ms);
-        if (!slot->candidate.present || slot->candidate.bad) {
+        if (!is_proposal_near(slot)) {
             at = earlier(at, core->lead_ms);
         }
     }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "node/shards.h"
 
 /* The driver's half of the contract: actions in order; what must be durable is durable
  * before anything later leaves the machine.  One sync covers all records of a step. */
@@ -150,6 +151,9 @@ static void send_proposal(struct driver *d, const struct vote *vote)
     ASSERT(u != NULL);
     u->signature = vote->signature;
     u->is_signed = true;
+    if (u->proposal.rest.da_mode == DA_SHARD && shards_send(d, u)) {
+        return;
+    } /* or whole: after a restart the shards are gone */
     const struct wire_proposal message = {.proposal = u->proposal,
                                           .signature = u->signature,
                                           .block = bytes_of(u->block, u->block_size)};

@@ -10,6 +10,10 @@ struct unfinal *blocks_find(const struct driver *d, const struct hash *proposal)
 struct unfinal *blocks_add(struct driver *d, const struct wire_proposal *proposal,
                            const struct wire_block *block);
 void blocks_build(struct driver *d, const struct consensus_action *action);
+/* Answer DO_BUILD: with a complete proposal and its block (built: a BUILT that lacks both), ... */
+const struct unfinal *blocks_propose(struct driver *d, const struct wire_proposal *message,
+                                     const struct consensus_event *built);
+void blocks_build_failed(struct driver *d, uint64_t view); /* ... or with nothing */
 void blocks_certify(struct driver *d, uint64_t view, const struct hash *proposal);
 void blocks_retry_certify(struct driver *d);
 void blocks_finalize(struct driver *d);

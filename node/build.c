@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "node/shards.h"
+
 /* Our own proposal: header over the parent's roots, transactions from the pool. */
 
 struct picked {
@@ -77,7 +79,7 @@ static bool write_header(struct driver *d, const struct tip *parent, struct bloc
                             &output);
 }
 
-static void build_failed(struct driver *d, uint64_t view)
+void blocks_build_failed(struct driver *d, uint64_t view)
 {
     struct consensus_event event = {.kind = CONSENSUS_ON_BUILD_FAILED};
     event.build_failed = view;
@@ -106,16 +108,32 @@ static struct bytes encode(struct driver *d, const struct block_header *header,
     return block;
 }
 
+const struct unfinal *blocks_propose(struct driver *d, const struct wire_proposal *message,
+                                     const struct consensus_event *built)
+{
+    static struct wire_block parsed; /* 8 KB; the driver's thread only */
+    struct consensus_event event = *built;
+    ASSERT(wire_decode_block(message->block, &parsed));
+    struct unfinal *own = blocks_add(d, message, &parsed);
+    if (own == NULL) {
+        return NULL;
+    }
+    event.proposal.proposal = &own->proposal;
+    event.proposal.hash = own->hash;
+    event.proposal.parent_id = own->parent_id;
+    driver_queue(d, &event);
+    return own;
+}
+
 void blocks_build(struct driver *d, const struct consensus_action *action)
 {
-    static struct picked picked;     /* the driver's thread only */
-    static struct wire_block parsed; /* 8 KB */
+    static struct picked picked; /* the driver's thread only */
     static uint8_t last_final_buffer[WIRE_LAST_FINAL_SIZE_MAX];
     struct tip parent;
     struct unfinal *u = blocks_find(d, &action->build.parent.proposal);
     if ((u != NULL && !u->final && blocks_execute_branch(d, u) != CONSENSUS_CERTIFY_OK) ||
         !blocks_parent_tip(d, &action->build.parent.block_id, &parent)) {
-        build_failed(d, action->build.view);
+        blocks_build_failed(d, action->build.view);
         return;
     }
     const uint64_t wall = driver_wall_ms();
@@ -129,7 +147,7 @@ void blocks_build(struct driver *d, const struct consensus_action *action)
     const struct bytes last_final =
         write_last_final(d, &parent, last_final_buffer, &header.last_cert_hash);
     if (!write_header(d, &parent, &header)) {
-        build_failed(d, action->build.view);
+        blocks_build_failed(d, action->build.view);
         return;
     }
     struct wire_proposal message = {0};
@@ -143,17 +161,13 @@ void blocks_build(struct driver *d, const struct consensus_action *action)
                                                    .parent_proposal = action->build.parent.proposal,
                                                    .block_size = (uint32_t)message.block.size,
                                                    .leader = d->self};
-    ASSERT(wire_decode_block(message.block, &parsed));
-    struct unfinal *own = blocks_add(d, &message, &parsed);
-    if (own == NULL) {
-        return;
-    }
     struct consensus_event event = {.kind = CONSENSUS_ON_BUILT, .from = d->self};
-    event.proposal.proposal = &own->proposal;
-    event.proposal.hash = own->hash;
-    event.proposal.parent_id = own->parent_id;
     event.proposal.empty = picked.count == 0;
     const struct state_view view = blocks_view(d, &parent);
     event.proposal.due_work = parent.unsealed || state_block_is_due(&view, header.time_ms);
-    driver_queue(d, &event);
+    if (!shards_wanted(d, message.block.size)) {
+        (void)blocks_propose(d, &message, &event);
+    } else if (!shards_build(d, &message, &event)) {
+        blocks_build_failed(d, header.view);
+    }
 }

@@ -37,6 +37,8 @@ static const struct option options[] = {
      "stop, with exit code 75, before less than this is free"},
     {"state_sync", OPTION_NUMBER, NUMBER(state_sync), 0, 1, "0",
      "1: without chain.db fetch the peers' state, not all blocks"},
+    {"shard_threshold_kib", OPTION_NUMBER, NUMBER(shard_threshold_kib), 0, 1 << 20, "10240",
+     "what a link carries in one delay; larger savings send blocks as shards"},
 };
 /* clang-format on */
 

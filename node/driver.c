@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "node/node.h"
+#include "node/shards.h"
 #include "node/sync/serving.h"
 
 enum {
@@ -139,6 +140,9 @@ static uint32_t sleep_ms(const struct driver *d)
 {
     const uint64_t now = driver_now_ms();
     const uint64_t until = d->timer_at_ms < d->work_due_ms ? d->timer_at_ms : d->work_due_ms;
+    if (shards_busy(d)) {
+        return until <= now ? 0 : 1; /* the worker wakes nobody; it takes milliseconds */
+    }
     if (until <= now) {
         return 0;
     }
@@ -172,6 +176,7 @@ void driver_run_timers(struct driver *d)
         d->timer_at_ms = UINT64_MAX;
         driver_step(d, &(struct consensus_event){.kind = CONSENSUS_ON_TIMEOUT});
     }
+    shards_poll(d);
     blocks_retry_certify(d);
     catchup_poll(d);
     sync_serving_poll(d->snapshots, driver_now_ms());
@@ -216,6 +221,10 @@ static void drain_net(struct driver *d, uint32_t wait_ms)
         }
         on_net_event(d, &event);
         net_event_release(&event);
+        if (shards_busy(d)) {
+            shards_poll(d); /* what the worker has done does not wait for 64 frames */
+            driver_drain(d);
+        }
         net_flush(d->net);
     }
     forward_flush(d);
@@ -256,6 +265,7 @@ enum exit_code node_run(const struct node_config *config, struct error *error)
         if (driver_failed(d)) {
             *error = d->error;
         }
+        shards_report(d);
         log_line(LOG_INFO, "node", "stopping height=%llu", (unsigned long long)d->committed.height);
     }
     code = error->code;

@@ -28,8 +28,9 @@
  * reach it through net_poll alone.
  *
  *   driver.c    the loop: next event -> step -> carry out actions
- *   inbound.c   bytes from validators -> checked events
+ *   inbound.c   bytes from validators -> checked events, proposed.c: of proposals
  *   admit.c     who may open a session
+ *   shards.c    blocks that travel in shards, coding.c: what a worker does for them
  *   forward.c   transactions to the other validators
  *   action.c    actions -> journal, signer, peers
  *   blocks.c    blocks: found, certified, executed on overlays
@@ -39,8 +40,7 @@
  *   catchup.c   final blocks fetched by height from peers that are ahead
  *   serve.c     answers to clients
  *   explain/    why it waits: for status and the log
- *   restart.c   open everything, replay, restore
- */
+ *   restart.c   open everything, replay, restore */
 
 /* What a child builds on: the state after one block. */
 struct tip {
@@ -166,6 +166,7 @@ struct driver {
     struct catchup catchup;
     struct watch watch;
     struct sync_serving *snapshots;
+    struct shards *shards; /* node/shards.h */
 
     bool due_known; /* due is that of the state at due_height */
     uint64_t due_height;
@@ -216,6 +217,10 @@ void inbound_finality_certificate(const struct finality *finality, struct certif
 MUST_USE bool inbound_block_matches(const struct hash *block_id, const struct wire_block *block);
 /* A line in the log about a validator that breaks rules: at most so many. */
 void inbound_odd(struct driver *d, uint32_t validator, const char *what);
+MUST_USE bool inbound_vote_valid(const struct driver *d, const struct vote *vote);
+/* One proof that a validator contradicts itself in a view and kind is enough. */
+MUST_USE bool inbound_has_evidence(const struct driver *d, const struct vote *vote);
+void inbound_keep_evidence(struct driver *d, const struct vote *vote);
 
 /* admit.c: a net_admit with the driver as its context */
 enum net_reason driver_admit(void *context, enum net_role role, enum net_lane lane,

@@ -4,6 +4,8 @@
 
 #include "base/endian.h"
 #include "base/log.h"
+#include "node/proposed.h"
+#include "node/shards.h"
 
 /* Bytes from validators become checked events: decoded, from the right sender, signatures
  * verified unless the core would refuse the event anyway. */
@@ -79,7 +81,7 @@ static bool signature_holds(const struct driver *d, uint32_t validator, const st
     return holds;
 }
 
-static bool vote_valid(const struct driver *d, const struct vote *vote)
+bool inbound_vote_valid(const struct driver *d, const struct vote *vote)
 {
     struct hash digest;
     if (vote->validator >= d->set.count) {
@@ -134,13 +136,13 @@ void inbound_finality_certificate(const struct finality *finality, struct certif
 
 /* Seen: this validator contradicts itself in this view and kind.  A collision of views only
  * costs another verification. */
-static bool has_evidence(const struct driver *d, const struct vote *vote)
+bool inbound_has_evidence(const struct driver *d, const struct vote *vote)
 {
     const struct evidence *seen = &d->evidence[vote->validator][vote->view % VIEW_WINDOW];
     return seen->view == vote->view && (seen->kinds >> (unsigned)vote->kind & 1) != 0;
 }
 
-static void keep_evidence(struct driver *d, const struct vote *vote)
+void inbound_keep_evidence(struct driver *d, const struct vote *vote)
 {
     struct evidence *seen = &d->evidence[vote->validator][vote->view % VIEW_WINDOW];
     if (seen->view != vote->view) {
@@ -160,16 +162,16 @@ static void on_vote(struct driver *d, uint32_t from, struct bytes body)
     }
     event.now_ms = driver_now_ms();
     const enum consensus_verdict verdict = consensus_screen(d->core, &event);
-    if (verdict == CONSENSUS_EQUIVOCATED && has_evidence(d, &event.vote)) {
+    if (verdict == CONSENSUS_EQUIVOCATED && inbound_has_evidence(d, &event.vote)) {
         return; /* one proof is enough: more of it costs no verification */
     }
     if ((verdict == CONSENSUS_ACCEPTED || verdict == CONSENSUS_EQUIVOCATED) &&
-        !vote_valid(d, &event.vote)) {
+        !inbound_vote_valid(d, &event.vote)) {
         inbound_odd(d, from, "sent a vote with a wrong signature");
         return;
     }
     if (verdict == CONSENSUS_EQUIVOCATED) {
-        keep_evidence(d, &event.vote);
+        inbound_keep_evidence(d, &event.vote);
     }
     driver_step(d, &event);
 }
@@ -251,32 +253,6 @@ static void on_get_block(struct driver *d, uint32_t from, struct bytes body)
     }
 }
 
-/* A rule that needs the proposal and its block alone (R4): false is a reason for NULLIFY. */
-static bool proposal_sound(const struct driver *d, const struct proposal *proposal,
-                           const struct wire_block *block, size_t block_size)
-{
-    const struct proposal_light *light = &proposal->light;
-    const struct proposal_rest *rest = &proposal->rest;
-    const struct block_header *header = &block->header;
-    if (!hash_equal(&rest->chain_id, &d->chain_id) ||
-        !hash_equal(&header->chain_id, &d->chain_id) || rest->flags != 0 ||
-        rest->block_size != block_size || rest->da_mode != DA_FULL ||
-        light->height != header->height || light->view != header->view ||
-        light->epoch != header->epoch || rest->leader != header->proposer ||
-        !hash_equal(&light->next_set_hash, &header->next_set_hash) ||
-        !hash_equal(&header->set_hash, &d->set_hash) ||
-        !hash_equal(&header->next_set_hash, &d->set_hash)) {
-        return false;
-    }
-    if (block->has_last_final) {
-        static struct certificate certificate; /* 8 KB; the driver's thread only */
-        inbound_finality_certificate(&block->last_final, &certificate);
-        return block->last_final.light.height < header->height &&
-               inbound_certificate_valid(d, &certificate);
-    }
-    return true;
-}
-
 bool inbound_block_matches(const struct hash *block_id, const struct wire_block *block)
 {
     struct hash digest;
@@ -301,81 +277,6 @@ bool inbound_block_matches(const struct hash *block_id, const struct wire_block 
     }
     crypto_tree_root(&tree, &digest);
     return hash_equal(&digest, &block->header.txs_root);
-}
-
-static void proposal_hash(const struct wire_proposal *message, struct hash *out)
-{
-    struct hash rest;
-    struct crypto_sha256 sha;
-    crypto_digest(TAG_PROPOSAL_REST, message->rest_bytes, &rest);
-    crypto_digest_init(&sha, TAG_PROPOSAL);
-    crypto_sha256_update(&sha, message->light_bytes);
-    crypto_sha256_update(&sha, bytes_of(rest.bytes, HASH_SIZE));
-    crypto_sha256_final(&sha, out);
-}
-
-/* Whether an empty block has a reason to exist (33.1): it seals, or a deadline is due. */
-static bool has_due_work(struct driver *d, const struct wire_block *block)
-{
-    struct tip parent;
-    if (!blocks_parent_tip(d, &block->header.parent_id, &parent)) {
-        return true; /* unknown here: the core decides by what it knows of the parent */
-    }
-    const struct state_view view =
-        parent.overlay != NULL ? store_overlay_view(parent.overlay) : store_view(d->store);
-    return parent.unsealed || state_block_is_due(&view, block->header.time_ms);
-}
-
-static void on_proposal(struct driver *d, uint32_t from, struct bytes body)
-{
-    static struct wire_proposal message;
-    static struct wire_block block; /* 8 KB of finality; the driver's thread only */
-    struct consensus_event event = {.kind = CONSENSUS_ON_PROPOSAL, .from = from};
-    if (!wire_decode_proposal(body, &message) || !wire_decode_block(message.block, &block) ||
-        message.proposal.rest.leader >= d->set.count) {
-        inbound_odd(d, from, "sent a malformed proposal");
-        return;
-    }
-    proposal_hash(&message, &event.proposal.hash);
-    event.proposal.parent_id = block.header.parent_id;
-    event.proposal.proposal = &message.proposal;
-    event.proposal.empty = block.txs.count == 0;
-    event.now_ms = driver_now_ms();
-    const enum consensus_verdict screened = consensus_screen(d->core, &event);
-    if (screened != CONSENSUS_ACCEPTED && screened != CONSENSUS_EQUIVOCATED) {
-        driver_step(d, &event);
-        return;
-    }
-    const struct vote vote = {.kind = VOTE_PROPOSE,
-                              .epoch = message.proposal.light.epoch,
-                              .view = message.proposal.light.view,
-                              .proposal = event.proposal.hash,
-                              .validator = message.proposal.rest.leader,
-                              .signature = message.signature};
-    if (screened == CONSENSUS_EQUIVOCATED && has_evidence(d, &vote)) {
-        return;
-    }
-    if (!vote_valid(d, &vote) || !inbound_block_matches(&message.proposal.light.block_id, &block)) {
-        inbound_odd(d, from, "sent a proposal that does not verify");
-        return;
-    }
-    if (screened == CONSENSUS_EQUIVOCATED) {
-        keep_evidence(d, &vote);
-        driver_step(d, &event); /* evidence; the block itself is not kept: there may be many */
-        return;
-    }
-    event.proposal.bad = !proposal_sound(d, &message.proposal, &block, message.block.size);
-    event.proposal.due_work = has_due_work(d, &block);
-    const uint64_t latest = driver_wall_ms() + genesis_params(d->genesis)->drift_max_ms;
-    event.proposal.earliest_ok_ms =
-        block.header.time_ms <= latest ? 0 : event.now_ms + (block.header.time_ms - latest);
-    struct unfinal *u = blocks_add(d, &message, &block);
-    if (u == NULL) {
-        return;
-    }
-    u->bad = event.proposal.bad;
-    event.proposal.proposal = &u->proposal;
-    driver_step(d, &event);
 }
 
 /* A used number: this transaction itself may be the one that used it. */
@@ -462,7 +363,7 @@ void inbound_frame(struct driver *d, const struct net_event *event)
         }
         return;
     case WIRE_PROPOSAL:
-        on_proposal(d, from, message.body);
+        proposed_receive(d, from, message.body);
         return;
     case WIRE_STATUS:
         on_status(d, from, message.body);
@@ -476,6 +377,12 @@ void inbound_frame(struct driver *d, const struct net_event *event)
         return;
     case WIRE_TXS:
         on_txs(d, &event->key, message.body);
+        return;
+    case WIRE_SHARD:
+        shards_on_shard(d, from, message.body);
+        return;
+    case WIRE_GET_SHARDS:
+        shards_on_get_shards(d, from, message.body);
         return;
     case WIRE_BLOCK:
     case WIRE_WAKE:

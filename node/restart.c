@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "crypto/keyfile/keyfile.h"
+#include "node/shards.h"
 #include "node/sync/join.h"
 #include "node/sync/serving.h"
 
@@ -89,8 +90,9 @@ static bool make_machines(struct driver *d, struct error *error)
     d->out = malloc(DRIVER_OUT_SIZE);
     d->pool = mempool_new();
     d->recent = recent_new();
+    d->shards = shards_new();
     if (machine == NULL || admission == NULL || building == NULL || d->verdicts == NULL ||
-        d->out == NULL || d->pool == NULL || d->recent == NULL) {
+        d->out == NULL || d->pool == NULL || d->recent == NULL || d->shards == NULL) {
         free(machine);
         free(admission);
         free(building);
@@ -459,7 +461,6 @@ static bool open_net(struct driver *d, struct error *error)
 bool restart_open(struct driver *d, struct error *error)
 {
     d->started_ms = driver_now_ms();
-    d->catchup.peer = 0;
     d->work_due_header_ms = UINT64_MAX;
     if (!open_identity(d, error) || !make_machines(d, error) || !join_network(d, error) ||
         !open_store(d, error) || !read_tip_finality(d, error) || !open_core(d, error) ||
@@ -485,6 +486,7 @@ void restart_close(struct driver *d)
     catchup_close(d);
     mempool_free(d->pool);
     recent_free(d->recent);
+    shards_free(d->shards);
     free(d->core);
     free(d->machine);
     free(d->admission);

@@ -149,6 +149,12 @@ def status(fields):
                   certificate(pick(fields, "entry."))])
 
 
+def shard(fields):
+    values = dict(fields)
+    return array([*light_and_rest(fields), binary(values["signature"]), uint(values["index"]),
+                  binary(values["path"]), binary(values["shard"])])
+
+
 def one(fields):
     return encode(fields[0][1])
 
@@ -158,7 +164,7 @@ ENCODERS = {
     "block": block, "vote": plain, "certificate": certificate, "tx": tx,
     "validator_set": validator_set, "result": result, "message": message, "get_cert": plain,
     "get_certs": plain, "get_block": plain, "block_message": one, "status": status, "txs": txs,
-    "wake": one,
+    "wake": one, "shard": shard, "get_shards": plain,
 }
 
 
@@ -217,6 +223,13 @@ def rest(label, numbers, flags):
             ("da_root", bytes(32)), ("leader", leader), ("flags", flags)]
 
 
+def sharded(label, sizes, leader):
+    n, k, block_size, shard_size = sizes
+    return change(change(change(change(change(
+        rest(label, (9, block_size, leader), 0), "da_mode", 1), "da_n", n), "da_k", k),
+        "shard_size", shard_size), "da_root", noise(label + "root", 32))
+
+
 def signed_by(label, indexes):
     return [field for i in indexes
             for field in (("signer", i), ("signature", noise(f"{label}signature{i}", 64)))]
@@ -266,6 +279,8 @@ def examples():
     yield "light", "widest", light("b", U64, U64, U64)
     yield "rest", "first", rest("a", (0, 460, 1), 0)
     yield "rest", "again", rest("b", (300, 4 << 20, 127), 1)
+    yield "rest", "sharded", sharded("s", (4, 2, 460, 256), 3)
+    yield "rest", "sharded widest", sharded("w", (128, 44, 4 << 20, (2 << 20) + 64), 127)
     yield "last_final", "three", final
     yield "last_final", "alone", finality("g", (1, 2**32, 65536), [127])
     proposed = prefixed("light.", light("a", 0, 1, 1)) + prefixed("rest.", rest("a", (0, 460, 1), 0))
@@ -302,6 +317,10 @@ def examples():
                                 *prefixed("entry.", cert("h", 1, (0, 9), [0, 1, 2]))]
     yield "txs", "two", [("tx", tx(transfer)), ("tx", tx(nop))]
     yield "wake", "transfer", [("tx", tx(transfer))]
+    pieces = prefixed("light.", light("s", 0, 10, 10)) + prefixed("rest.", sharded("s", (4, 2, 460, 256), 3))
+    yield "shard", "third", [*pieces, ("signature", noise("leader", 64)), ("index", 2),
+                             ("path", noise("path", 64)), ("shard", noise("shard", 256))]
+    yield "get_shards", "one", [("proposal", noise("proposal", 32))]
     yield "message", "vote", [("kind", 2), ("body", plain(vote("notarize", 1, 1, 128, 5)))]
     yield "message", "wake", [("kind", 10), ("body", binary(tx(nop)))]
 
@@ -322,9 +341,22 @@ def refusals():
     yield "header", "array size not in its shortest form", b"\xdd\0\0\0\x10" + good[3:]
     yield "header", "fifteen fields", encode([value for _, value in first][:15])
     bare = rest("a", (0, 460, 1), 0)
-    for name, value in (("da_mode", 1), ("da_n", 1), ("da_k", 1), ("shard_size", 1), ("leader", 128),
+    for name, value in (("da_mode", 1), ("da_mode", 2), ("da_n", 1), ("da_k", 1), ("shard_size", 1), ("leader", 128),
                         ("da_root", noise("root", 32)), ("flags", 2), ("block_size", (4 << 20) + 1)):
         yield "rest", f"{name} that nobody knows", plain(change(bare, name, value))
+    cut = sharded("s", (4, 2, 460, 256), 3)
+    for name, value in (("da_mode", 0), ("da_n", 129), ("da_n", 1), ("da_k", 0), ("da_k", 5),
+                        ("block_size", 0), ("shard_size", 0), ("shard_size", (2 << 20) + 65)):
+        yield "rest", f"of shards with {name} {value}", plain(change(cut, name, value))
+    pieces = prefixed("light.", light("s", 0, 10, 10)) + prefixed("rest.", cut)
+    piece = [*pieces, ("signature", noise("leader", 64)), ("index", 2), ("path", noise("path", 64)),
+             ("shard", noise("shard", 256))]
+    for name, value in (("index", 4), ("path", noise("path", 63)), ("path", noise("path", 256)),
+                        ("shard", noise("shard", 255)), ("shard", b"")):
+        yield "shard", f"with a {name} of {value if name == 'index' else len(value)}", shard(
+            change(piece, name, value))
+    whole = prefixed("light.", light("s", 0, 10, 10)) + prefixed("rest.", bare)
+    yield "shard", "of a whole block", shard([*whole, *piece[len(whole):]])
     yes = cert("h", 1, (0, 9), [0, 1, 2])
     head, bitmap, all_signatures = unsigned(yes), signers(yes)[0], signers(yes)[1]
     for why, pair in (("a zero byte at the bitmap's end", [bitmap + b"\0", all_signatures]),
@@ -367,7 +399,7 @@ def refusals():
     yield "txs", "none", array([])
     yield "wake", "an empty transaction", binary(b"")
     yield "message", "kind 0", encode([0, []])
-    yield "message", "kind 11", encode([11, []])
+    yield "message", "kind 13", encode([13, []])
 
 
 def show(value):
@@ -389,7 +421,7 @@ def build():
 TARGETS = ("header", "proposal", "vote", "certificate", "last_final", "block", "tx",
            "validator_set", "result")
 MESSAGES = ("", "proposal", "vote", "certificate", "get_cert", "get_certs", "get_block",
-            "block_message", "status", "txs", "wake")
+            "block_message", "status", "txs", "wake", "shard", "get_shards")
 
 
 def seeds():

@@ -30,7 +30,8 @@ struct block_header {
 };
 
 enum da_mode {
-    DA_FULL = 0, /* the leader sends the whole block */
+    DA_FULL = 0,  /* the leader sends the whole block */
+    DA_SHARD = 1, /* each validator gets a shard and passes it on (node/shard) */
 };
 
 enum proposal_flags {

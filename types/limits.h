@@ -27,6 +27,17 @@ enum {
         7 * 24 * 3600 * 1000, /* a proposal waits a week for approvals: people give them */
     UNFINAL_BLOCK_MAX = 32,   /* K5: non-empty blocks above the last final one */
 
+    /* Shards (docs/protocol.md 3.10). */
+    SHARD_SIZE_MAX = (4 << 20) / 2 + 64, /* k is at least 2 */
+    SHARD_PATH_MAX = 7,                  /* siblings: 2^7 = VALIDATOR_COUNT_MAX */
+    SHARD_BLOCK_SIZE_MIN = 4096,         /* below, proofs weigh more than shards */
+    SHARD_ROOT_MAX = 2,                  /* proposals of one view whose shards are kept */
+    SHARD_SET_MAX = 8,      /* two in the current view and in the 3 ahead; 12 MiB each at most */
+    SHARD_CHECK_MAX = 4,    /* whole blocks whose code is computed at once; 16 MiB each at most */
+    SHARD_WASTE_BURST = 64, /* shards that do not verify, of one peer: 64 hashes of a shard, ... */
+    SHARD_WASTE_RATE = 8,   /* ... and so many a second */
+    SHARD_ASK_MAX = 8,      /* a node asks so often for the shards of one proposal */
+
     /* Blocks and transactions. */
     BLOCK_SIZE_MAX = 4 << 20, /* 4 MiB, header and last_final included */
     BLOCK_TX_MAX = 16384,
@@ -124,6 +135,8 @@ enum {
 #define STEP_BYTES_MAX (UINT64_C(1) << 38)
 
 STATIC_ASSERT(VALIDATOR_COUNT_MAX % 8 == 0, "a bitmap is whole bytes");
+STATIC_ASSERT(SHARD_SIZE_MAX == BLOCK_SIZE_MAX / 2 + 64, "half of the largest block, rounded up");
+STATIC_ASSERT(1 << SHARD_PATH_MAX >= VALIDATOR_COUNT_MAX, "a path from any shard to the root");
 STATIC_ASSERT(TX_SIZE_MAX < BLOCK_SIZE_MAX, "every legal transaction fits a block");
 
 #endif /* TYPES_LIMITS_H */

@@ -26,13 +26,13 @@
 enum {
     WIRE_HEADER_SIZE_MAX = 430,
     WIRE_LIGHT_SIZE_MAX = 96,
-    WIRE_REST_SIZE_MAX = 124,
+    WIRE_REST_SIZE_MAX = 130,
     WIRE_VOTE_SIZE_MAX = 121,
     WIRE_VOTE_PREIMAGE_SIZE_MAX = 121,
     WIRE_BEACON_ALPHA_SIZE_MAX = 78,
     WIRE_CERTIFICATE_SIZE_MAX = 8267,
     WIRE_LAST_FINAL_SIZE_MAX = 8344,
-    WIRE_PROPOSAL_SIZE_MAX = 292 + BLOCK_SIZE_MAX,
+    WIRE_PROPOSAL_SIZE_MAX = 298 + BLOCK_SIZE_MAX,
     WIRE_TX_PAYLOAD_OVERHEAD = 86, /* a payload without its body */
     WIRE_TX_OVERHEAD = WIRE_TX_PAYLOAD_OVERHEAD + 67,
     WIRE_VALIDATOR_SET_SIZE_MAX = 3 + 128 * VALIDATOR_COUNT_MAX,
@@ -49,7 +49,8 @@ void wire_read_light(struct wire_reader *reader, struct proposal_light *out);
 void wire_write_light(struct wire_writer *writer, const struct proposal_light *light);
 MUST_USE bool wire_decode_light(struct bytes in, struct proposal_light *out);
 
-/* Only DA_FULL with its neutral fields (da_n, da_k, shard_size, da_root zero) is known. */
+/* DA_FULL with its neutral fields (da_n, da_k, shard_size, da_root zero), or DA_SHARD with
+ * 1 <= da_k <= da_n and a block and shards that are not empty. */
 void wire_read_rest(struct wire_reader *reader, struct proposal_rest *out);
 void wire_write_rest(struct wire_writer *writer, const struct proposal_rest *rest);
 MUST_USE bool wire_decode_rest(struct bytes in, struct proposal_rest *out);

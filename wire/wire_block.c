@@ -98,6 +98,17 @@ bool wire_decode_light(struct bytes in, struct proposal_light *out)
     return wire_reader_end(&reader);
 }
 
+/* Whether the numbers are those of this set and block is for the receiver to say. */
+static bool is_da_possible(const struct proposal_rest *rest)
+{
+    if (rest->da_mode == DA_FULL) {
+        return rest->da_n == 0 && rest->da_k == 0 && rest->shard_size == 0 &&
+               hash_is_zero(&rest->da_root);
+    }
+    return rest->da_k > 0 && rest->da_k <= rest->da_n && rest->block_size > 0 &&
+           rest->shard_size > 0;
+}
+
 void wire_read_rest(struct wire_reader *reader, struct proposal_rest *out)
 {
     wire_read_array(reader, REST_FIELDS);
@@ -105,15 +116,15 @@ void wire_read_rest(struct wire_reader *reader, struct proposal_rest *out)
     out->chain_id = wire_read_hash(reader);
     out->parent_view = wire_read_u64(reader);
     out->parent_proposal = wire_read_hash(reader);
-    out->da_mode = wire_read_u32_max(reader, DA_FULL);
-    out->da_n = wire_read_u32_max(reader, 0);
-    out->da_k = wire_read_u32_max(reader, 0);
+    out->da_mode = wire_read_u32_max(reader, DA_SHARD);
+    out->da_n = wire_read_u32_max(reader, VALIDATOR_COUNT_MAX);
+    out->da_k = wire_read_u32_max(reader, VALIDATOR_COUNT_MAX);
     out->block_size = wire_read_u32_max(reader, BLOCK_SIZE_MAX);
-    out->shard_size = wire_read_u32_max(reader, 0);
+    out->shard_size = wire_read_u32_max(reader, SHARD_SIZE_MAX);
     out->da_root = wire_read_hash(reader);
     out->leader = wire_read_u32_max(reader, VALIDATOR_COUNT_MAX - 1);
     out->flags = wire_read_u32_max(reader, PROPOSAL_REPROPOSED);
-    if (!hash_is_zero(&out->da_root)) {
+    if (!is_da_possible(out)) {
         wire_reader_fail(reader, WIRE_BAD_RANGE);
     }
 }

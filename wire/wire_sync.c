@@ -12,7 +12,7 @@ bool wire_decode_message(struct bytes in, struct wire_message *out)
     struct wire_reader reader;
     wire_reader_init(&reader, in);
     wire_read_array(&reader, MESSAGE_FIELDS);
-    const uint32_t kind = wire_read_u32_max(&reader, WIRE_WAKE);
+    const uint32_t kind = wire_read_u32_max(&reader, WIRE_MESSAGE_KIND_MAX);
     if (kind < WIRE_PROPOSAL) {
         wire_reader_fail(&reader, WIRE_BAD_RANGE);
     }

@@ -36,7 +36,7 @@ static void measure(const struct shard_code *code, struct bytes block, uint8_t *
     struct shard_leaves leaves;
     struct hash root;
     struct hash digest;
-    struct bytes again;
+    struct shard_leaves again;
     for (uint32_t i = 0; i < code->required; i++) {
         present[code->count - 1 - i] = true; /* as much parity as can be */
     }

@@ -31,7 +31,8 @@ enum consensus_event_kind {
     CONSENSUS_ON_TIMEOUT,          /* the timer fired (earlier or twice is harmless) */
     CONSENSUS_ON_WORK,             /* work: what there is to do has changed */
     CONSENSUS_ON_PEER_UP,          /* from: a peer has connected */
-    CONSENSUS_ON_PROPOSAL,         /* proposal: with its whole block at hand */
+    CONSENSUS_ON_PROPOSAL,         /* proposal: with its whole block at hand, or bad without it */
+    CONSENSUS_ON_ANNOUNCED,        /* announced: its leader has signed, the block is on its way */
     CONSENSUS_ON_VOTE,             /* vote */
     CONSENSUS_ON_CERTIFICATE,      /* certificate */
     CONSENSUS_ON_STATUS,           /* status: the certificates it carried come as events first */
@@ -79,6 +80,7 @@ struct consensus_event {
             uint32_t count;
         } range;
         uint64_t build_failed; /* the view */
+        uint64_t announced;    /* the view */
         struct {
             uint64_t view;
             struct hash proposal;

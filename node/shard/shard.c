@@ -116,7 +116,7 @@ static bool is_content(const struct shard_code *code, const uint8_t *room)
 
 enum shard_verdict shard_restore(const struct shard_code *code, const struct hash *root,
                                  const bool present[VALIDATOR_COUNT_MAX], uint8_t *room,
-                                 struct bytes *block)
+                                 struct shard_leaves *leaves)
 {
     uint32_t have = 0;
     for (uint32_t i = 0; i < code->count; i++) {
@@ -128,13 +128,24 @@ enum shard_verdict shard_restore(const struct shard_code *code, const struct has
     if (!matrix_restore(code, present, room) || !matrix_parity(code, room)) {
         return SHARD_MEMORY;
     }
-    struct shard_leaves leaves;
     struct hash again;
-    shard_leaves_hash(code, room, &leaves);
-    shard_root(code, &leaves, &again);
+    shard_leaves_hash(code, room, leaves);
+    shard_root(code, leaves, &again);
     if (!hash_equal(&again, root) || !is_content(code, room)) {
         return SHARD_INCONSISTENT;
     }
-    *block = bytes_of(room + SHARD_LENGTH_SIZE, code->block_size);
     return SHARD_AVAILABLE;
+}
+
+struct bytes shard_block(const struct shard_code *code, const uint8_t *room)
+{
+    return bytes_of(room + SHARD_LENGTH_SIZE, code->block_size);
+}
+
+bool shard_pays(const struct shard_code *code, uint64_t delay_size)
+{
+    const uint64_t n = code->count;
+    const uint64_t k = code->required;
+    const uint64_t saved = (n - 1) * k - (2 * n - 3); /* k times the copies saved; > 0 */
+    return code->block_size >= SHARD_BLOCK_SIZE_MIN && code->block_size * saved > delay_size * k;
 }

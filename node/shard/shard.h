@@ -65,7 +65,7 @@ MUST_USE bool shard_verify(const struct shard_code *code, const struct hash *roo
                            struct bytes shard, const struct crypto_path *path);
 
 enum shard_verdict {
-    SHARD_AVAILABLE,    /* room holds all shards, *block points into it */
+    SHARD_AVAILABLE,    /* room holds all shards: see shard_block */
     SHARD_INCONSISTENT, /* the root is of no code word or of no block of this size */
     SHARD_SHORT,        /* fewer than code->required shards are there */
     SHARD_MEMORY,
@@ -75,6 +75,14 @@ enum shard_verdict {
  * its place in room.  The others are overwritten. */
 MUST_USE enum shard_verdict shard_restore(const struct shard_code *code, const struct hash *root,
                                           const bool present[VALIDATOR_COUNT_MAX], uint8_t *room,
-                                          struct bytes *block);
+                                          struct shard_leaves *leaves);
+
+/* The block in a room that holds all shards. */
+struct bytes shard_block(const struct shard_code *code, const uint8_t *room);
+
+/* Whether shards bring the block to everybody sooner than whole copies do: n - 1 copies leave
+ * the leader, or (2n - 3) / k of one with a delay more.  delay_size: the bytes a validator's
+ * link carries in one delay.  Blocks below SHARD_BLOCK_SIZE_MIN never. */
+MUST_USE bool shard_pays(const struct shard_code *code, uint64_t delay_size);
 
 #endif /* NODE_SHARD_SHARD_H */

@@ -2,6 +2,8 @@
 if(NOT SANITIZE AND NOT FUZZ)
   add_test(NAME e2e.transfers COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/transfers.sh
     $<TARGET_FILE:gradus> $<TARGET_FILE:bench_network>)
+  add_test(NAME e2e.shards COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/shards.sh
+    $<TARGET_FILE:gradus> $<TARGET_FILE:bench_network>)
   add_test(NAME e2e.catchup COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/catchup.sh
     $<TARGET_FILE:gradus> $<TARGET_FILE:bench_network>)
   add_test(NAME e2e.snapshot COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/snapshot.sh
@@ -19,6 +21,7 @@ if(NOT SANITIZE AND NOT FUZZ)
   add_test(NAME e2e.db COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/db.sh
     $<TARGET_FILE:gradus> $<TARGET_FILE:bench_network>)
   set_tests_properties(e2e.db PROPERTIES LABELS "e2e;long" TIMEOUT 300 RUN_SERIAL ON)
+  set_tests_properties(e2e.shards PROPERTIES LABELS "e2e;long" TIMEOUT 300 RUN_SERIAL ON)
   add_test(NAME e2e.restart COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/restart.sh $<TARGET_FILE:gradus>)
   add_executable(forge ${CMAKE_CURRENT_LIST_DIR}/forge.c)
   target_link_libraries(forge PRIVATE client)

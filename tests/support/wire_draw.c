@@ -61,6 +61,14 @@ void draw_rest(uint64_t *seed, struct proposal_rest *out)
     out->block_size = draw_u32(seed) % (BLOCK_SIZE_MAX + 1);
     out->leader = (uint32_t)random_below(seed, VALIDATOR_COUNT_MAX);
     out->flags = (uint32_t)random_below(seed, 2);
+    if (random_below(seed, 2) == 1) {
+        out->da_mode = DA_SHARD;
+        out->da_n = 1 + (uint32_t)random_below(seed, VALIDATOR_COUNT_MAX);
+        out->da_k = 1 + (uint32_t)random_below(seed, out->da_n);
+        out->block_size = 1 + draw_u32(seed) % BLOCK_SIZE_MAX;
+        out->shard_size = 1 + draw_u32(seed) % SHARD_SIZE_MAX;
+        draw_hash(seed, &out->da_root);
+    }
 }
 
 /* Mostly a few signers of a small set, sometimes all 128. */

@@ -29,6 +29,7 @@ static struct bytes out_end(const struct wire_writer *writer)
 
 /* The three functions of an object that is one struct with a reader and a writer:
  * name, its struct, its decoder, writer, printer and drawer. */
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define OBJECT(name, type, decode, write, print, draw)                                             \
     static struct type name##_value;                                                               \
     static bool name##_recode(struct bytes in, struct bytes *out)                                  \
@@ -56,6 +57,7 @@ static struct bytes out_end(const struct wire_writer *writer)
         write(&writer, &name##_value);                                                             \
         return out_end(&writer);                                                                   \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 OBJECT(header, block_header, wire_decode_header, wire_write_header,
        print_header(out, "", &header_value), draw_header)
@@ -320,6 +322,34 @@ OBJECT(block_message, bytes, wire_decode_block_message, block_message_write,
        print_bytes(out, "block", block_message_value), blob_draw)
 OBJECT(wake, bytes, wire_decode_wake, wake_write, print_bytes(out, "tx", wake_value), blob_draw)
 
+static void draw_shard(uint64_t *seed, struct wire_shard *out)
+{
+    draw_light(seed, &out->proposal.light);
+    do {
+        draw_rest(seed, &out->proposal.rest);
+    } while (out->proposal.rest.da_mode != DA_SHARD);
+    draw_signature(seed, &out->signature);
+    out->shard = pool_draw(seed, 1, random_below(seed, 8) ? 300 : POOL_SIZE / 2);
+    out->proposal.rest.shard_size = (uint32_t)out->shard.size;
+    out->index = (uint32_t)random_below(seed, out->proposal.rest.da_n);
+    out->path = bytes_of(pool, random_below(seed, SHARD_PATH_MAX + 1) * HASH_SIZE);
+}
+
+static void print_shard(struct text *out, const struct wire_shard *shard)
+{
+    print_light(out, "light.", &shard->proposal.light);
+    print_rest(out, "rest.", &shard->proposal.rest);
+    print_bytes(out, "signature", bytes_of(shard->signature.bytes, SIGNATURE_SIZE));
+    print_u64(out, "index", shard->index);
+    print_bytes(out, "path", shard->path);
+    print_bytes(out, "shard", shard->shard);
+}
+
+OBJECT(shard, wire_shard, wire_decode_shard, wire_write_shard, print_shard(out, &shard_value),
+       draw_shard)
+OBJECT(get_shards, hash, wire_decode_get_shards, wire_write_get_shards,
+       print_hash(out, "proposal", &get_shards_value), draw_hash)
+
 static void draw_status(uint64_t *seed, struct wire_status *out)
 {
     out->epoch = draw_u64(seed);
@@ -367,7 +397,7 @@ static void message_write(struct wire_writer *writer, const struct wire_message 
 static void draw_message(uint64_t *seed, struct wire_message *out)
 {
     struct wire_writer writer;
-    out->kind = (enum wire_message_kind)(WIRE_PROPOSAL + random_below(seed, WIRE_WAKE));
+    out->kind = (enum wire_message_kind)(WIRE_PROPOSAL + random_below(seed, WIRE_MESSAGE_KIND_MAX));
     wire_writer_init(&writer, pool, sizeof(pool));
     draw_element(seed, &writer, 4);
     ASSERT(wire_writer_end(&writer, &out->body));
@@ -391,7 +421,8 @@ const struct wire_object wire_objects[] = {
     ROW(header),        ROW(light),   ROW(rest),        ROW(last_final), ROW(proposal),
     ROW(block),         ROW(vote),    ROW(certificate), ROW(tx),         ROW(validator_set),
     ROW(result),        ROW(message), ROW(get_cert),    ROW(get_certs),  ROW(get_block),
-    ROW(block_message), ROW(status),  ROW(txs),         ROW(wake),       {0},
+    ROW(block_message), ROW(status),  ROW(txs),         ROW(wake),       ROW(shard),
+    ROW(get_shards),    {0},
 };
 
 const struct wire_object *wire_object_find(const char *name)

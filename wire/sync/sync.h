@@ -11,26 +11,31 @@
  *   GET_CERT   wire_decode_get_cert        GET_CERTS  wire_decode_get_certs
  *   GET_BLOCK  wire_decode_get_block       BLOCK   wire_decode_block_message
  *   TXS        wire_decode_txs             WAKE    wire_decode_wake
+ *   SHARD      wire_decode_shard           GET_SHARDS  wire_decode_get_shards
  *
  * To send: wire_write_message(), then the body's writer, then wire_writer_end(). */
 
 enum wire_message_kind {
     WIRE_PROPOSAL = 1,
     WIRE_VOTE = 2,
-    WIRE_CERT = 3,      /* an answer or an announcement */
-    WIRE_GET_CERT = 4,  /* reserved: never sent; answered like GET_CERTS of one view */
-    WIRE_GET_CERTS = 5, /* answered by CERTs, ascending views */
-    WIRE_GET_BLOCK = 6, /* answered by PROPOSAL with its block, or by nothing */
-    WIRE_BLOCK = 7,     /* reserved: never sent, ignored */
-    WIRE_STATUS = 8,    /* on connect, and with pings */
-    WIRE_TXS = 9,       /* to all: what clients handed in */
-    WIRE_WAKE = 10,     /* reserved: never sent, ignored */
+    WIRE_CERT = 3,        /* an answer or an announcement */
+    WIRE_GET_CERT = 4,    /* reserved: never sent; answered like GET_CERTS of one view */
+    WIRE_GET_CERTS = 5,   /* answered by CERTs, ascending views */
+    WIRE_GET_BLOCK = 6,   /* answered by PROPOSAL with its block, or by nothing */
+    WIRE_BLOCK = 7,       /* reserved: never sent, ignored */
+    WIRE_STATUS = 8,      /* on connect, and with pings */
+    WIRE_TXS = 9,         /* to all: what clients handed in */
+    WIRE_WAKE = 10,       /* reserved: never sent, ignored */
+    WIRE_SHARD = 11,      /* by the leader to each its own, by each to all; as an answer */
+    WIRE_GET_SHARDS = 12, /* answered by SHARDs, or by nothing */
 };
 
 enum {
     WIRE_MESSAGE_OVERHEAD = 2,
-    /* The longest message of the vote lane; proposals, blocks and TXS are bulk. */
+    /* The longest message of the vote lane; proposals, shards and TXS are bulk. */
     WIRE_VOTE_LANE_SIZE_MAX = WIRE_MESSAGE_OVERHEAD + WIRE_STATUS_SIZE_MAX,
+    WIRE_SHARD_SIZE_MAX =
+        WIRE_PROPOSAL_SIZE_MAX - BLOCK_SIZE_MAX + SHARD_SIZE_MAX + 3 + SHARD_PATH_MAX * HASH_SIZE,
 };
 
 struct wire_message {
@@ -40,6 +45,8 @@ struct wire_message {
 
 MUST_USE bool wire_decode_message(struct bytes in, struct wire_message *out);
 void wire_write_message(struct wire_writer *writer, enum wire_message_kind kind);
+
+enum { WIRE_MESSAGE_KIND_MAX = WIRE_GET_SHARDS };
 
 /* The numbers of want are those of enum vote_kind. */
 enum wire_want {
@@ -98,5 +105,25 @@ void wire_write_txs(struct wire_writer *writer, const struct bytes *txs, uint32_
 /* One encoded transaction, for wire_decode_tx(). */
 MUST_USE bool wire_decode_wake(struct bytes in, struct bytes *tx);
 void wire_write_wake(struct wire_writer *writer, struct bytes tx);
+
+/* One shard of a proposal's block (3.10) with all that proves it: the leader's signature on
+ * the proposal, which names da_root, and the path of the leaf.  rest.da_mode is DA_SHARD,
+ * index < rest.da_n, the shard has rest.shard_size bytes. */
+struct wire_shard {
+    struct proposal proposal;
+    struct bytes light_bytes, rest_bytes; /* as in struct wire_proposal */
+    struct signature signature;
+    uint32_t index;
+    struct bytes path; /* siblings from the leaf up, HASH_SIZE bytes each, <= SHARD_PATH_MAX */
+    struct bytes shard;
+};
+
+/* The writer uses proposal, signature, index, path and shard. */
+void wire_write_shard(struct wire_writer *writer, const struct wire_shard *shard);
+MUST_USE bool wire_decode_shard(struct bytes in, struct wire_shard *out);
+
+/* By proposal hash: the answerer's own shard and the asker's, as far as they are there. */
+MUST_USE bool wire_decode_get_shards(struct bytes in, struct hash *proposal);
+void wire_write_get_shards(struct wire_writer *writer, const struct hash *proposal);
 
 #endif /* WIRE_SYNC_SYNC_H */

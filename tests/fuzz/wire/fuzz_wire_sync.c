@@ -2,9 +2,11 @@
 #include "wire/sync/sync.h"
 
 /* A message of a peer, taken as the node takes it: the envelope, then the body's decoder. */
+/* NOLINTBEGIN(readability-identifier-naming) */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* NOLINTEND(readability-identifier-naming) */
 {
     static const char *const bodies[] = {
         [WIRE_PROPOSAL] = "proposal",
@@ -17,6 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         [WIRE_STATUS] = "status",
         [WIRE_TXS] = "txs",
         [WIRE_WAKE] = "wake",
+        [WIRE_SHARD] = "shard",
+        [WIRE_GET_SHARDS] = "get_shards",
     };
     struct wire_message message;
     wire_object_check("message", bytes_of(data, size));

@@ -290,16 +290,23 @@ enum code lone_submit(struct lone *lone, struct bytes raw)
     return inbound_tx(lone->d, &from, raw, true, &id);
 }
 
+struct signature lone_sign(const struct lone *lone, const struct vote *vote)
+{
+    struct hash digest;
+    struct signature signature;
+    struct crypto_key *key = key_of(vote->validator, USE_CONSENSUS);
+    inbound_vote_digest(lone->d, vote, &digest);
+    crypto_key_sign(key, &digest, &signature);
+    crypto_key_free(key);
+    return signature;
+}
+
 void lone_vote(struct lone *lone, const struct vote *vote)
 {
     uint8_t buffer[512];
     struct wire_writer writer;
-    struct hash digest;
     struct vote signed_vote = *vote;
-    struct crypto_key *key = key_of(vote->validator, USE_CONSENSUS);
-    inbound_vote_digest(lone->d, vote, &digest);
-    crypto_key_sign(key, &digest, &signed_vote.signature);
-    crypto_key_free(key);
+    signed_vote.signature = lone_sign(lone, vote);
     wire_writer_init(&writer, buffer, sizeof(buffer));
     wire_write_message(&writer, WIRE_VOTE);
     wire_write_vote(&writer, &signed_vote);

@@ -42,6 +42,8 @@ struct bytes lone_stray_tx(struct lone *lone, uint64_t salt);
 enum code lone_submit(struct lone *lone, struct bytes raw);
 
 struct net_key lone_net_key(uint32_t validator);
+/* The validator's signature on a vote. */
+struct signature lone_sign(const struct lone *lone, const struct vote *vote);
 /* A vote of a validator as it comes from the network. */
 void lone_vote(struct lone *lone, const struct vote *vote);
 

@@ -60,7 +60,7 @@ static void coded_free(struct coded *c)
 static enum shard_verdict restore(const struct coded *c, const bool *present, bool *same)
 {
     uint8_t *room = malloc(shard_room(&c->code));
-    struct bytes block = {NULL, 0};
+    struct shard_leaves leaves;
     assert_non_null(room);
     memset(room, 0xa5, shard_room(&c->code));
     for (uint32_t i = 0; i < c->code.count; i++) {
@@ -69,9 +69,10 @@ static enum shard_verdict restore(const struct coded *c, const bool *present, bo
                    c->code.shard_size);
         }
     }
-    const enum shard_verdict verdict = shard_restore(&c->code, &c->root, present, room, &block);
+    const enum shard_verdict verdict = shard_restore(&c->code, &c->root, present, room, &leaves);
     *same = verdict == SHARD_AVAILABLE &&
-            bytes_equal(block, bytes_of(c->block, c->code.block_size)) &&
+            bytes_equal(shard_block(&c->code, room), bytes_of(c->block, c->code.block_size)) &&
+            memcmp(&leaves, &c->leaves, c->code.count * sizeof(struct hash)) == 0 &&
             memcmp(room, c->room, shard_room(&c->code)) == 0;
     free(room);
     return verdict;
@@ -198,11 +199,11 @@ static void tell(struct coded *c, enum lie lie)
         c->room[9 * (size_t)c->code.shard_size + 5] ^= 1;
     } else {
         bool content[VALIDATOR_COUNT_MAX] = {false};
-        struct bytes block;
+        struct shard_leaves leaves;
         memset(content, 1, c->code.required);
         c->room[lie == LIE_SIZE ? 3 : SHARD_LENGTH_SIZE + c->code.block_size] ^= 1;
         /* Leaves the parity of what stands there now. */
-        assert_int_equal(shard_restore(&c->code, &c->root, content, c->room, &block),
+        assert_int_equal(shard_restore(&c->code, &c->root, content, c->room, &leaves),
                          SHARD_INCONSISTENT);
     }
     hash_room(c);

@@ -40,6 +40,7 @@ static void decoding_and_writing_again_gives_the_same_bytes(void **state)
     }
 }
 
+/* NOLINTNEXTLINE(readability-function-size) */
 static void cut_or_longer_bytes_are_refused(void **state)
 {
     (void)state;
@@ -69,6 +70,7 @@ static void mutate(const struct wire_object *object, uint8_t *bytes, size_t size
     bytes[at] = was;
 }
 
+/* NOLINTNEXTLINE(readability-function-size) */
 static void one_changed_byte_is_refused_or_canonical(void **state)
 {
     (void)state;
@@ -139,7 +141,11 @@ static void block_sizes_reach_their_bounds(void **state)
     proposal.proposal.light = light_max();
     proposal.proposal.rest = (struct proposal_rest){.version = 1,
                                                     .parent_view = UINT64_MAX,
+                                                    .da_mode = DA_SHARD,
+                                                    .da_n = VALIDATOR_COUNT_MAX,
+                                                    .da_k = VALIDATOR_COUNT_MAX,
                                                     .block_size = BLOCK_SIZE_MAX,
+                                                    .shard_size = SHARD_SIZE_MAX,
                                                     .leader = VALIDATOR_COUNT_MAX - 1};
     wire_writer_init(&w, NULL, 0);
     wire_write_rest(&w, &proposal.proposal.rest);
