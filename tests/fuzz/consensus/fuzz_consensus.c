@@ -175,6 +175,11 @@ static bool make_event(struct input *input, const struct consensus *core, struct
         return true;
     case 5:
     case 6:
+        if ((byte & 63) == 54) {
+            event->kind = CONSENSUS_ON_ANNOUNCED;
+            event->announced = view_of(input, status.view);
+            return true;
+        }
         event->kind = CONSENSUS_ON_PROPOSAL;
         make_proposal(input, status.view, event);
         return true;

@@ -172,6 +172,48 @@ static void reasons_to_nullify(void **state)
     cluster_free(cluster);
 }
 
+static enum consensus_verdict announce(struct cluster *cluster, uint64_t view)
+{
+    return cluster_step(
+        cluster, SELF, (struct consensus_event){.kind = CONSENSUS_ON_ANNOUNCED, .announced = view});
+}
+
+/* 32.1: a proposal whose block is on its way stops t_lead and puts t_cert off by one delay, once;
+ * what it turns out to be counts as ever. */
+static void announced(void **state)
+{
+    (void)state;
+    struct cluster *cluster = solo_make(4, SELF, true);
+    assert_int_equal(announce(cluster, 1), CONSENSUS_ACCEPTED);
+    assert_int_equal(announce(cluster, 1), CONSENSUS_DUPLICATE);
+    assert_int_equal(announce(cluster, 1000), CONSENSUS_STALE);
+    cluster_run(cluster, 1399);
+    assert_int_equal(solo_signed(cluster, SELF, VOTE_NULLIFY), 0);
+    cluster_run(cluster, 2);
+    assert_int_equal(solo_signed(cluster, SELF, VOTE_NULLIFY), 1);
+    cluster_free(cluster);
+
+    cluster = solo_make(4, SELF, true); /* in a view to come: as soon as it is entered */
+    assert_int_equal(announce(cluster, 2), CONSENSUS_ACCEPTED);
+    (void)solo_certificate(cluster, SELF, VOTE_NULLIFY, 1, NULL);
+    cluster_run(cluster, 1399);
+    assert_int_equal(solo_signed(cluster, SELF, VOTE_NULLIFY), 0);
+    cluster_run(cluster, 2);
+    assert_int_equal(solo_signed(cluster, SELF, VOTE_NULLIFY), 1);
+    cluster_free(cluster);
+
+    cluster = solo_make(4, SELF, true);
+    assert_int_equal(announce(cluster, 1), CONSENSUS_ACCEPTED);
+    struct solo_block block = solo_block(cluster, 1, NULL, 0);
+    struct consensus_event event = solo_event(&block);
+    event.proposal.bad = true; /* shards of no block */
+    assert_int_equal(cluster_step(cluster, SELF, event), CONSENSUS_ACCEPTED);
+    assert_int_equal(solo_signed(cluster, SELF, VOTE_NULLIFY), 1);
+    assert_int_equal(solo_signed(cluster, SELF, VOTE_NOTARIZE), 0);
+    assert_int_equal(announce(cluster, 1), CONSENSUS_DUPLICATE);
+    cluster_free(cluster);
+}
+
 /* 32.1, P11: Delta grows only after f + 1 failed views, is capped, and an F resets it. */
 static void backoff(void **state)
 {
@@ -377,6 +419,7 @@ int main(void)
         cmocka_unit_test(refuses),
         cmocka_unit_test(null_excludes_final),
         cmocka_unit_test(reasons_to_nullify),
+        cmocka_unit_test(announced),
         cmocka_unit_test(backoff),
         cmocka_unit_test(late_votes),
         cmocka_unit_test(unfinal_blocks),
