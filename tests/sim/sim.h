@@ -173,6 +173,7 @@ struct sim_world {
     uint64_t now_us;
     uint64_t order;
     uint64_t event_count;
+    uint64_t burst; /* events of this millisecond: a loop that feeds itself has no end */
     uint64_t digest;
     bool trace;
     bool healed;

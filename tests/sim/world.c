@@ -7,7 +7,7 @@
 
 /* The queue and the loop. */
 
-enum { PAUSE_STEP_US = 20000 };
+enum { PAUSE_STEP_US = 20000, BURST_MAX = 20000 };
 
 #define SECOND_US UINT64_C(1000000)
 
@@ -373,6 +373,8 @@ void world_run(struct sim_world *world)
     while (world->heap_count > 0 && check_class(world->check) == NULL) {
         struct sim_event event = heap_pop(world);
         ASSERT(event.at_us >= world->now_us);
+        world->burst = event.at_us / 1000 == world->now_us / 1000 ? world->burst + 1 : 0;
+        check_bound(world->check, "events in one millisecond", world->burst, BURST_MAX);
         world->now_us = event.at_us;
         world->event_count++;
         world_mix(world, event.at_us ^ ((uint64_t)event.kind << 56) ^ ((uint64_t)event.node << 48));

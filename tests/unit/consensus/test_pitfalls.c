@@ -118,6 +118,29 @@ static void p7_lost_votes_are_sent_again(void **state)
     cluster_free(cluster);
 }
 
+/* The votes themselves, not only what a timer would promise anyway. */
+static void p7_standstill_repeats_own_votes(void **state)
+{
+    (void)state;
+    struct cluster *cluster = solo_make(4, SELF, true);
+    const struct solo_block block = solo_block(cluster, 1, NULL, 0);
+    assert_int_equal(solo_propose(cluster, SELF, &block), CONSENSUS_ACCEPTED);
+    solo_settle(cluster);
+    assert_int_equal(solo_signed(cluster, SELF, VOTE_NOTARIZE), 1);
+    uint32_t repeated = 0;
+    for (uint32_t i = 0; i < 100; i++) {
+        cluster->now_ms += 100;
+        const struct consensus_event timeout = {.kind = CONSENSUS_ON_TIMEOUT};
+        (void)cluster_step(cluster, SELF, timeout);
+        if (cluster_count(cluster, SELF, CONSENSUS_DO_SEND_STATUS) > 0) {
+            repeated += cluster_count(cluster, SELF, CONSENSUS_DO_SEND_VOTE);
+        }
+        solo_settle(cluster);
+    }
+    assert_true(repeated >= 2); /* NOTARIZE and NULLIFY */
+    cluster_free(cluster);
+}
+
 /* A core made from another one's promises, as after a crash. */
 static void restart(struct cluster *cluster, uint32_t i, const struct vote *votes, size_t count)
 {
@@ -221,6 +244,26 @@ static void p14_equivocating_leader(void **state)
     assert_int_equal(cluster->nodes[SELF].final_count, 1);
     assert_true(hash_equal(&cluster->nodes[SELF].finals[0].proposal, &theirs.brief.proposal));
     assert_int_equal(solo_signed(cluster, SELF, VOTE_NOTARIZE), 1);
+    cluster_free(cluster);
+}
+
+/* P15: what is said of views far ahead is not kept: it cannot pile up, nor count later. */
+static void p15_future_votes_are_not_kept(void **state)
+{
+    (void)state;
+    struct cluster *cluster = solo_make(4, SELF, true);
+    const uint64_t far = 1000;
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(solo_vote(cluster, SELF, VOTE_NULLIFY, far, NULL, i), CONSENSUS_EARLY);
+    }
+    assert_int_equal(solo_certificate(cluster, SELF, VOTE_NULLIFY, far - 1, NULL),
+                     CONSENSUS_ACCEPTED);
+    assert_int_equal(cluster_view(cluster, SELF), far);
+    for (uint32_t i = 0; i < 3; i++) { /* as if never heard */
+        assert_int_equal(cluster_view(cluster, SELF), far);
+        assert_int_equal(solo_vote(cluster, SELF, VOTE_NULLIFY, far, NULL, i), CONSENSUS_ACCEPTED);
+    }
+    assert_int_equal(cluster_view(cluster, SELF), far + 1);
     cluster_free(cluster);
 }
 
@@ -491,10 +534,12 @@ int main(void)
         cmocka_unit_test(p3_pending_is_not_a_verdict),
         cmocka_unit_test(p6_both_certificates_are_served),
         cmocka_unit_test(p7_lost_votes_are_sent_again),
+        cmocka_unit_test(p7_standstill_repeats_own_votes),
         cmocka_unit_test(p9_own_votes_survive),
         cmocka_unit_test(p10_spoofed_views),
         cmocka_unit_test(p13_one_nullify),
         cmocka_unit_test(p14_equivocating_leader),
+        cmocka_unit_test(p15_future_votes_are_not_kept),
         cmocka_unit_test(p16_long_ranges),
         cmocka_unit_test(p18_certify_has_no_clock),
         cmocka_unit_test(p22_leader_restart),

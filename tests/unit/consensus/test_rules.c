@@ -95,6 +95,18 @@ static void refuses(void **state)
     thin.signature_count--;
     const struct consensus_event event = {.kind = CONSENSUS_ON_CERTIFICATE, .certificate = &thin};
     assert_int_equal(cluster_step(cluster, SELF, event), CONSENSUS_MALFORMED);
+    struct certificate wide = cluster_certificate(cluster, VOTE_FINALIZE, 1, &hash);
+    for (uint32_t i = 0; i < 4; i++) {
+        validator_bitmap_set(&wide.signers, i); /* one more than there are signatures */
+    }
+    const struct consensus_event two = {.kind = CONSENSUS_ON_CERTIFICATE, .certificate = &wide};
+    assert_int_equal(cluster_step(cluster, SELF, two), CONSENSUS_MALFORMED);
+    struct certificate lone = cluster_certificate(cluster, VOTE_FINALIZE, 1, &hash);
+    memset(&lone.signers, 0, sizeof(lone.signers));
+    validator_bitmap_set(&lone.signers, 0); /* well formed, of one signer */
+    lone.signature_count = 1;
+    const struct consensus_event three = {.kind = CONSENSUS_ON_CERTIFICATE, .certificate = &lone};
+    assert_int_equal(cluster_step(cluster, SELF, three), CONSENSUS_MALFORMED);
     assert_int_equal(solo_signed(cluster, SELF, VOTE_NOTARIZE), 0);
     cluster_free(cluster);
 }

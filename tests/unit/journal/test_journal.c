@@ -324,6 +324,27 @@ static void failed_sync_is_final(void **state)
     sim_disk_free(&disk);
 }
 
+/* A file in the middle is gone: what was in it is unknown. */
+static void lost_segment_is_refused(void **state)
+{
+    (void)state;
+    static struct sim_disk disk;
+    static struct seen seen;
+    struct error error = {0};
+    const struct disk_port port = sim_disk_port(&disk);
+    struct journal *journal = open_journal(&port, &seen);
+    for (uint64_t view = 1; view <= 3 * JOURNAL_SEGMENT_VIEWS; view++) {
+        put(journal, view, 10);
+        unit_sync(journal);
+    }
+    journal_close(journal);
+    char name[DISK_NAME_MAX];
+    segment_name(2, name);
+    assert_true(port.remove(port.context, name, &error));
+    assert_null(open_journal(&port, &seen));
+    sim_disk_free(&disk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +357,7 @@ int main(void)
         cmocka_unit_test(a_payload_forges_no_unit),
         cmocka_unit_test(another_format_is_named),
         cmocka_unit_test(failed_sync_is_final),
+        cmocka_unit_test(lost_segment_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
