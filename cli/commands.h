@@ -25,6 +25,10 @@
     COMMAND(cli_query_job)                                                                         \
     COMMAND(cli_query_object)                                                                      \
     COMMAND(cli_query_tx)                                                                          \
+    COMMAND(cli_validator_list)                                                                    \
+    COMMAND(cli_validator_propose)                                                                 \
+    COMMAND(cli_validator_approve)                                                                 \
+    COMMAND(cli_validator_ready)                                                                   \
     COMMAND(cli_history_export)                                                                    \
     COMMAND(cli_history_ls)                                                                        \
     COMMAND(cli_history_show)                                                                      \

@@ -77,6 +77,13 @@ static bool write_accounts(FILE *ini, const struct localnet *net, struct error *
             return false;
         }
     }
+    /* One more than there are seats: it may be added. */
+    for (uint32_t i = 0; i <= net->validators; i++) {
+        (void)snprintf(name, sizeof(name), "validator-%u", i);
+        if (!write_account(ini, net, name, "org = Validators\nroles = validator\n", error)) {
+            return false;
+        }
+    }
     for (uint32_t i = 0; i < net->accounts; i++) {
         (void)snprintf(name, sizeof(name), "account-%04u", i);
         if (!write_account(ini, net, name, "org = Load\nroles = consumer\ncredits = 1000\n",
@@ -110,6 +117,10 @@ static bool write_validator(FILE *ini, const struct localnet *net, uint32_t inde
         (void)fprintf(ini, "%s = %s\n", keys[i].name, text);
     }
     struct address address;
+    if (!localnet_path(path, error, "%s/accounts/validator-%u.key", net->dir, index) ||
+        !key_file(path, CRYPTO_KEYFILE_ACCOUNT, &key, error)) {
+        return false;
+    }
     crypto_address(&key, &address);
     hex_encode(address.bytes, ADDRESS_SIZE, text);
     (void)fprintf(ini, "account = %s\n", text);
@@ -127,6 +138,7 @@ static bool write_ini(const struct localnet *net, const char *path, struct error
     for (uint32_t i = 1; i <= net->providers; i++) {
         (void)fprintf(ini, "[org Provider-%u]\nroles = provider worker\n", i);
     }
+    (void)fprintf(ini, "[org Validators]\nroles = validator\n");
     (void)fprintf(ini, "[org Load]\nroles = consumer\nquota = 1000000000\n");
     bool ok = write_accounts(ini, net, error);
     for (uint32_t i = 0; i < net->validators && ok; i++) {

@@ -263,6 +263,7 @@ static bool execute_genesis(struct replay *r)
 {
     const struct state_admission_config config = {
         .chain_id = *genesis_chain_id(r->genesis),
+        .sets_change = STATE_SETS_CHANGE,
         .verdicts = {.context = r, .known_good = known_good},
     };
     struct crypto_tree empty;

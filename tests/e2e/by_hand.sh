@@ -26,10 +26,10 @@ done
 {
     printf '[network]\nname = example\nprofile = standard\n'
     for i in 0 1 2 3; do
-        printf '[org %s]\nroles = provider worker consumer data_owner\n' "Org-$i"
+        printf '[org %s]\nroles = provider worker consumer data_owner validator\n' "Org-$i"
         printf '[account %s]\npublic_key = %s\norg = %s\n' "account-$i" \
             "$(public account "$i/account.key" public_key)" "Org-$i"
-        printf 'roles = provider worker consumer data_owner\ncredits = 1000\n'
+        printf 'roles = provider worker consumer data_owner validator\ncredits = 1000\n'
     done
     for i in 0 1 2 3; do
         printf '[validator %s]\n' "$i"

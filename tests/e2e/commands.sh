@@ -53,6 +53,9 @@ echo no genesis >bad
 ends 3 "bad" genesis show bad
 ends 2 "job id" job cancel 12 --genesis none --node localhost:1 --key none
 ends 2 "offer id" offer cancel 12 --genesis none --node localhost:1 --key none
+ends 2 "set's id" validator approve 12 --genesis none --node localhost:1 --key none
+ends 2 "consensus-key" validator ready --genesis none --node localhost:1 --key none
+ends 4 "none" validator list --genesis none --node localhost:1
 ends 2 "transaction id" query tx 12 --genesis none --node localhost:1
 ends 2 "give --net DIR" status --explain
 ends 4 "no localnet there" status --explain --net nowhere
