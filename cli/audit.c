@@ -8,6 +8,7 @@
 
 #include "base/hex.h"
 #include "cli/commands.h"
+#include "state/state.h"
 
 enum { BAR_WIDTH = 30, DRAW_EVERY_MS = 100, RECORD_FOLDERS_MAX = 64, RECORDS_SIZE_MAX = 8192 };
 
@@ -235,7 +236,8 @@ static bool read_training(const struct cli_call *call, struct training_options *
 static enum exit_code run(struct cli_call *call, struct error *error)
 {
     struct screen screen = {0};
-    struct audit_config config = {.dir = cli_argument(call, 0), .context = &screen};
+    struct audit_config config = {
+        .dir = cli_argument(call, 0), .sets_change = STATE_SETS_CHANGE, .context = &screen};
     struct training_options options = {.training = {.context = &screen}};
     struct audit_report report;
     struct hash chain_id;

@@ -304,11 +304,7 @@ const struct state_genesis *genesis_state(const struct genesis *genesis)
 
 uint32_t genesis_leader_offset(const struct genesis *genesis)
 {
-    uint32_t offset = 0;
-    for (uint32_t i = 0; i < HASH_SIZE; i++) {
-        offset = (offset * 256 + genesis->chain_id.bytes[i]) % genesis->validators.count;
-    }
-    return offset;
+    return validator_leader_offset(&genesis->chain_id, genesis->validators.count);
 }
 
 bool genesis_encode(const struct genesis_parts *parts, uint8_t *buffer, struct bytes *out)

@@ -80,10 +80,8 @@ static void verdict_remember(void *context, const struct hash *digest)
 
 static bool make_machines(struct driver *d, struct error *error)
 {
-    const struct state_admission_config config = {
-        .chain_id = d->chain_id,
-        .sets_change = STATE_SETS_CHANGE,
-        .verdicts = {.context = d, .known_good = verdict_known, .remember_good = verdict_remember}};
+    const struct state_verdicts verdicts = {d, verdict_known, verdict_remember};
+    const struct state_admission_config config = {d->chain_id, verdicts, STATE_SETS_CHANGE};
     void *machine = aligned_alloc(64, (state_footprint() + 63) / 64 * 64);
     void *admission = malloc(state_admission_footprint());
     void *building = malloc(state_admission_footprint());

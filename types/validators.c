@@ -14,6 +14,15 @@ uint32_t validator_quorum(uint32_t count)
     return count < 4 ? count : (count + validator_faulty_max(count)) / 2 + 1;
 }
 
+uint32_t validator_leader_offset(const struct hash *block_id, uint32_t count)
+{
+    uint32_t offset = 0;
+    for (uint32_t i = 0; i < HASH_SIZE; i++) {
+        offset = (offset * 256 + block_id->bytes[i]) % count;
+    }
+    return offset;
+}
+
 bool validator_bitmap_get(const struct validator_bitmap *bitmap, uint32_t index)
 {
     ASSERT(index < VALIDATOR_COUNT_MAX);

@@ -23,6 +23,10 @@ uint32_t validator_faulty_max(uint32_t count);
 /* K8, the only quorum in the system: floor((n + f) / 2) + 1, and n for n < 4. */
 uint32_t validator_quorum(uint32_t count);
 
+/* Who leads first in an epoch: the id of the block it starts from, as a number, mod count
+ * (30.3: leader of view v = (v - 1 + offset) mod count). */
+uint32_t validator_leader_offset(const struct hash *block_id, uint32_t count);
+
 struct validator_bitmap {
     uint8_t bytes[VALIDATOR_BITMAP_SIZE]; /* bit i = bytes[i / 8] >> (i % 8) & 1 */
 };

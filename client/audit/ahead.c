@@ -11,7 +11,6 @@
 enum { UNIT_TXS = 16 }; /* half a millisecond of work for one taking of the lock */
 
 struct ahead {
-    struct evidence_trust trust;
     struct ahead_block blocks[AHEAD_BLOCK_MAX];
     uint64_t pushed; /* number of the next block to push; its slot is pushed % AHEAD_BLOCK_MAX */
     uint64_t popped;
@@ -37,8 +36,9 @@ static struct ahead_block *block_at(struct ahead *ahead, uint64_t number)
 
 /* ---- The checks -------------------------------------------------------------------- */
 
-static void check_vrf(const struct evidence_trust *trust, struct ahead_block *b)
+static void check_vrf(struct ahead_block *b)
 {
+    const struct evidence_trust *trust = b->trust;
     uint8_t buffer[WIRE_BEACON_ALPHA_SIZE_MAX];
     const struct block_header *header = &b->block.header;
     struct wire_writer writer;
@@ -52,7 +52,7 @@ static void check_vrf(const struct evidence_trust *trust, struct ahead_block *b)
                                     &header->vrf_proof, &output);
 }
 
-static void check_block(const struct evidence_trust *trust, struct ahead_block *b)
+static void check_block(struct ahead_block *b)
 {
     struct crypto_tree tree;
     crypto_tree_init(&tree, TAG_TX_TREE);
@@ -60,9 +60,9 @@ static void check_block(const struct evidence_trust *trust, struct ahead_block *
         crypto_tree_append(&tree, b->txs[i].raw);
     }
     crypto_tree_root(&tree, &b->txs_root);
-    check_vrf(trust, b);
-    b->evidence =
-        b->block.has_last_final ? evidence_verify(trust, &b->block.last_final) : EVIDENCE_VALID;
+    check_vrf(b);
+    b->evidence = b->block.has_last_final ? evidence_verify(b->last_trust, &b->block.last_final)
+                                          : EVIDENCE_VALID;
 }
 
 static void check_tx(struct ahead_tx *t)
@@ -80,11 +80,11 @@ static void check_tx(struct ahead_tx *t)
     }
 }
 
-static void unit_run(const struct evidence_trust *trust, const struct unit *unit)
+static void unit_run(const struct unit *unit)
 {
     struct ahead_block *b = unit->block;
     if (unit->index == 0) {
-        check_block(trust, b);
+        check_block(b);
         return;
     }
     const uint32_t first = (unit->index - 1) * UNIT_TXS;
@@ -129,7 +129,7 @@ static void *thread_main(void *context)
             continue;
         }
         (void)pthread_mutex_unlock(&ahead->lock);
-        unit_run(&ahead->trust, &unit);
+        unit_run(&unit);
         (void)pthread_mutex_lock(&ahead->lock);
         unit_done(ahead, &unit);
     }
@@ -137,15 +137,13 @@ static void *thread_main(void *context)
     return NULL;
 }
 
-bool ahead_create(uint32_t threads, const struct evidence_trust *trust, struct ahead **out,
-                  struct error *error)
+bool ahead_create(uint32_t threads, struct ahead **out, struct error *error)
 {
     ASSERT(threads >= 1 && threads <= AUDIT_THREADS_MAX);
     struct ahead *ahead = calloc(1, sizeof(*ahead));
     if (ahead == NULL) {
         return error_set(error, EXIT_CODE_FAILURE, "audit: no memory");
     }
-    ahead->trust = *trust;
     (void)pthread_mutex_init(&ahead->lock, NULL);
     (void)pthread_cond_init(&ahead->work, NULL);
     (void)pthread_cond_init(&ahead->done, NULL);
@@ -257,7 +255,7 @@ struct ahead_block *ahead_front(struct ahead *ahead)
             continue;
         }
         (void)pthread_mutex_unlock(&ahead->lock);
-        unit_run(&ahead->trust, &unit);
+        unit_run(&unit);
         (void)pthread_mutex_lock(&ahead->lock);
         unit_done(ahead, &unit);
     }

@@ -31,10 +31,12 @@ struct ahead_block {
     size_t size;
     struct wire_block block;
     struct hash block_id;
-    struct hash alpha_beacon; /* of the parent */
-    struct hash beacon;       /* of this block, if its proof verifies */
-    uint64_t carried_height;  /* highest that a last_final up to this block's certifies */
-    struct ahead_tx *txs;     /* block.txs.count */
+    struct hash alpha_beacon;                /* of the parent */
+    struct hash beacon;                      /* of this block, if its proof verifies */
+    const struct evidence_trust *trust;      /* of the block's epoch; outlives the ring */
+    const struct evidence_trust *last_trust; /* of the epoch of what last_final certifies */
+    uint64_t carried_height; /* highest that a last_final up to this block's certifies */
+    struct ahead_tx *txs;    /* block.txs.count */
     uint32_t tx_room;
     uint32_t byte_room;
     /* Out, valid once ahead_front returned it. */
@@ -49,9 +51,8 @@ struct ahead_block {
 
 struct ahead;
 
-/* threads >= 1: the owner and threads - 1 more.  trust outlives the ring. */
-MUST_USE bool ahead_create(uint32_t threads, const struct evidence_trust *trust, struct ahead **out,
-                           struct error *error);
+/* threads >= 1: the owner and threads - 1 more. */
+MUST_USE bool ahead_create(uint32_t threads, struct ahead **out, struct error *error);
 void ahead_free(struct ahead *ahead); /* joins the threads; NULL is allowed */
 
 /* The slot to fill next; NULL when the ring is full. */

@@ -10,24 +10,63 @@ static void beacon_of(const uint8_t *bytes, struct hash *out)
     crypto_digest(TAG_BEACON, bytes_of(bytes, HASH_SIZE), out);
 }
 
-void chain_walk_init(struct chain_walk *walk, const struct genesis *genesis)
+static struct chain_epoch *epoch_of(const struct chain_walk *walk)
+{
+    return walk->epochs[walk->epoch_count - 1];
+}
+
+static bool epoch_add(struct chain_walk *walk, const struct validator_set *set,
+                      const struct evidence_trust *trust)
+{
+    struct chain_epoch **epochs =
+        realloc(walk->epochs, (walk->epoch_count + 1) * sizeof(struct chain_epoch *));
+    walk->epochs = epochs == NULL ? walk->epochs : epochs;
+    struct chain_epoch *epoch = epochs == NULL ? NULL : calloc(1, sizeof(*epoch));
+    if (epoch == NULL) {
+        return false;
+    }
+    epoch->number = walk->epoch_count;
+    epoch->set = *set;
+    epoch->trust = *trust;
+    epoch->trust.set = &epoch->set;
+    epoch->leader_offset = validator_leader_offset(&walk->block_id, set->count);
+    epoch->start_height = walk->height;
+    walk->epochs[walk->epoch_count++] = epoch;
+    walk->view = 0;
+    walk->closed = false;
+    return true;
+}
+
+bool chain_walk_init(struct chain_walk *walk, const struct genesis *genesis)
 {
     *walk = (struct chain_walk){
-        .trust = {.chain_id = *genesis_chain_id(genesis),
-                  .set_hash = *genesis_set_hash(genesis),
-                  .set = genesis_validators(genesis)},
-        .leader_offset = genesis_leader_offset(genesis),
         .time_ms = genesis_state(genesis)->time_ms,
         .block_id = *genesis_chain_id(genesis),
     };
-    beacon_of(walk->trust.chain_id.bytes, &walk->beacon);
+    beacon_of(genesis_chain_id(genesis)->bytes, &walk->beacon);
     crypto_tree_init(&walk->history, TAG_HISTORY_TREE);
+    return epoch_add(walk, genesis_validators(genesis),
+                     &(struct evidence_trust){.chain_id = *genesis_chain_id(genesis),
+                                              .set_hash = *genesis_set_hash(genesis)});
+}
+
+bool chain_walk_open(struct chain_walk *walk, const struct validator_set *set)
+{
+    const struct chain_epoch *ended = epoch_of(walk);
+    ASSERT(walk->closed);
+    return epoch_add(walk, set,
+                     &(struct evidence_trust){.chain_id = ended->trust.chain_id,
+                                              .set_hash = ended->next_set_hash});
 }
 
 void chain_walk_free(struct chain_walk *walk)
 {
+    for (size_t i = 0; i < walk->epoch_count; i++) {
+        free(walk->epochs[i]);
+    }
+    free(walk->epochs);
     free(walk->seen);
-    walk->seen = NULL;
+    *walk = (struct chain_walk){.height = 0};
 }
 
 static bool check_position(const struct chain_walk *walk, const struct block_header *header,
@@ -46,15 +85,17 @@ static bool check_position(const struct chain_walk *walk, const struct block_hea
         return fault_number(fault, height, "time_ms",
                             (struct fault_numbers){"above", walk->time_ms, header->time_ms});
     }
-    if (header->epoch != 0) {
-        return fault_number(fault, height, "epoch", (struct fault_numbers){"", 0, header->epoch});
+    const struct chain_epoch *epoch = epoch_of(walk);
+    if (header->epoch != epoch->number) {
+        return fault_number(fault, height, "epoch",
+                            (struct fault_numbers){"", epoch->number, header->epoch});
     }
     if (header->view <= walk->view) {
         return fault_number(fault, height, "view",
                             (struct fault_numbers){"above", walk->view, header->view});
     }
     const uint32_t leader =
-        (uint32_t)((header->view - 1 + walk->leader_offset) % walk->trust.set->count);
+        (uint32_t)((header->view - 1 + epoch->leader_offset) % epoch->set.count);
     if (header->proposer != leader) {
         return fault_number(fault, height, "proposer",
                             (struct fault_numbers){"", leader, header->proposer});
@@ -66,7 +107,7 @@ static bool check_hashes(const struct chain_walk *walk, const struct wire_block 
                          struct audit_fault *fault)
 {
     const struct block_header *header = &block->header;
-    const struct evidence_trust *trust = &walk->trust;
+    const struct evidence_trust *trust = &epoch_of(walk)->trust;
     struct hash history;
     struct hash evidence = {{0}};
     crypto_tree_root(&walk->history, &history);
@@ -79,7 +120,6 @@ static bool check_hashes(const struct chain_walk *walk, const struct wire_block 
     } checks[] = {
         {"chain_id", {&trust->chain_id, &header->chain_id}},
         {"set_hash", {&trust->set_hash, &header->set_hash}},
-        {"next_set_hash", {&trust->set_hash, &header->next_set_hash}},
         {"hist_root", {&history, &header->hist_root}},
         {"last_cert_hash", {&evidence, &header->last_cert_hash}},
     };
@@ -102,7 +142,6 @@ static bool check_named(const struct chain_walk *walk, const struct finality *fi
                         const struct place *at, struct audit_fault *fault)
 {
     const struct proposal_light *light = &finality->light;
-    const struct hash *set_hash = &walk->trust.set_hash;
     if (light->height == 0 || light->height > walk->height) {
         return fault_number(
             fault, at->height, at->field,
@@ -113,13 +152,16 @@ static bool check_named(const struct chain_walk *walk, const struct finality *fi
         return fault_hash(fault, at->height, at->field,
                           (struct fault_hashes){&seen->block_id, &light->block_id});
     }
-    if (!hash_equal(&light->next_set_hash, set_hash)) {
+    const struct chain_epoch *epoch = walk->epochs[seen->epoch];
+    const struct hash *next =
+        light->height == epoch->end_height ? &epoch->next_set_hash : &epoch->trust.set_hash;
+    if (!hash_equal(&light->next_set_hash, next)) {
         return fault_hash(fault, at->height, at->field,
-                          (struct fault_hashes){set_hash, &light->next_set_hash});
+                          (struct fault_hashes){next, &light->next_set_hash});
     }
-    if (light->epoch != 0) {
+    if (light->epoch != epoch->number) {
         return fault_number(fault, at->height, at->field,
-                            (struct fault_numbers){"epoch", 0, light->epoch});
+                            (struct fault_numbers){"epoch", epoch->number, light->epoch});
     }
     if (light->view < seen->view) {
         return fault_number(fault, at->height, at->field,
@@ -150,8 +192,15 @@ static bool remember(struct chain_walk *walk, const struct ahead_block *b)
         walk->room = room;
     }
     const struct block_header *header = &b->block.header;
-    walk->seen[walk->height] = (struct chain_seen){.block_id = b->block_id, .view = header->view};
+    walk->seen[walk->height] =
+        (struct chain_seen){.block_id = b->block_id, .view = header->view, .epoch = header->epoch};
     walk->height++;
+    struct chain_epoch *epoch = epoch_of(walk);
+    if (!hash_equal(&header->next_set_hash, &epoch->trust.set_hash)) {
+        epoch->end_height = header->height;
+        epoch->next_set_hash = header->next_set_hash;
+        walk->closed = true;
+    }
     walk->time_ms = header->time_ms;
     walk->view = header->view;
     walk->block_id = b->block_id;
@@ -161,18 +210,39 @@ static bool remember(struct chain_walk *walk, const struct ahead_block *b)
     return true;
 }
 
+/* Nobody follows an epoch that ended in a block which its validators did not make final: the
+ * first block of an epoch carries the proof. */
+static bool check_start(const struct chain_walk *walk, const struct wire_block *block,
+                        struct audit_fault *fault)
+{
+    const uint64_t start = epoch_of(walk)->start_height;
+    if (start == 0 || walk->height != start ||
+        (block->has_last_final && block->last_final.light.height == start)) {
+        return true;
+    }
+    return fault_text(fault, walk->height + 1, "last_final",
+                      "the finality of the block that ended the epoch",
+                      block->has_last_final ? "another one" : "none");
+}
+
 enum chain_taken chain_walk_take(struct chain_walk *walk, struct ahead_block *b,
                                  struct audit_fault *fault)
 {
     struct hash output;
     const struct wire_block *block = &b->block;
     const struct place place = {.height = walk->height + 1, .field = "last_final"};
+    ASSERT(!walk->closed);
     if (!check_position(walk, &block->header, fault) || !check_hashes(walk, block, fault) ||
+        !check_start(walk, block, fault) ||
         (block->has_last_final && (!check_named(walk, &block->last_final, &place, fault) ||
                                    !check_new(walk, &block->last_final, &place, fault)))) {
         return CHAIN_REFUSED;
     }
     crypto_digest(TAG_BLOCK_HEADER, block->header_bytes, &b->block_id);
+    b->trust = &epoch_of(walk)->trust;
+    if (block->has_last_final) {
+        b->last_trust = &walk->epochs[walk->seen[block->last_final.light.height - 1].epoch]->trust;
+    }
     b->alpha_beacon = walk->beacon;
     crypto_vrf_output(&block->header.vrf_proof, &output);
     beacon_of(output.bytes, &b->beacon);
@@ -196,7 +266,8 @@ bool chain_walk_end(const struct chain_walk *walk, struct bytes finality, struct
                             (struct fault_numbers){"the height of the last block,", walk->height,
                                                    decoded.light.height});
     }
-    const enum evidence_verdict verdict = evidence_verify(&walk->trust, &decoded);
+    const enum evidence_verdict verdict =
+        evidence_verify(&walk->epochs[decoded.light.epoch]->trust, &decoded);
     return verdict == EVIDENCE_VALID ||
            fault_text(fault, walk->height, "finality", evidence_text(EVIDENCE_VALID),
                       evidence_text(verdict));

@@ -9,9 +9,21 @@
 /* What a block must be because of the blocks before it, state apart: the header chain.
  * Remembers the id of every block, for the certificates that name one. */
 
-struct chain_walk {
-    struct evidence_trust trust;
+/* A span of blocks with one validator set.  Stays where it is: checks ahead point to it. */
+struct chain_epoch {
+    uint64_t number;
+    struct evidence_trust trust; /* its set is the next field */
+    struct validator_set set;
     uint32_t leader_offset;
+    uint64_t start_height;     /* of the block that ended the epoch before; 0: the genesis */
+    uint64_t end_height;       /* of its boundary block; 0: not there yet */
+    struct hash next_set_hash; /* as the boundary block names it */
+};
+
+struct chain_walk {
+    struct chain_epoch **epochs; /* [number] */
+    size_t epoch_count;
+    bool closed; /* the last block taken is a boundary: chain_walk_open first */
     /* The last block taken. */
     uint64_t height;
     uint64_t time_ms;
@@ -27,10 +39,11 @@ struct chain_walk {
 struct chain_seen {
     struct hash block_id;
     uint64_t view;
+    uint64_t epoch;
 };
 
-/* genesis outlives the walk. */
-void chain_walk_init(struct chain_walk *walk, const struct genesis *genesis);
+/* False: no memory. */
+MUST_USE bool chain_walk_init(struct chain_walk *walk, const struct genesis *genesis);
 void chain_walk_free(struct chain_walk *walk);
 
 enum chain_taken { CHAIN_TAKEN, CHAIN_REFUSED, CHAIN_NO_MEMORY };
@@ -39,6 +52,9 @@ enum chain_taken { CHAIN_TAKEN, CHAIN_REFUSED, CHAIN_NO_MEMORY };
  * carried_height).  REFUSED fills *fault. */
 MUST_USE enum chain_taken chain_walk_take(struct chain_walk *walk, struct ahead_block *b,
                                           struct audit_fault *fault);
+
+/* After a boundary block was taken: the set that it names, as the state has it. */
+MUST_USE bool chain_walk_open(struct chain_walk *walk, const struct validator_set *set);
 
 /* The LAST_FINAL with which the history ends: over the last block taken. */
 MUST_USE bool chain_walk_end(const struct chain_walk *walk, struct bytes finality,

@@ -3,7 +3,7 @@
 
 #include "types/block.h"
 
-/* Whom the auditor believes: the validators of the genesis. */
+/* Whom the auditor believes about blocks of one epoch: those whom the chain put in force. */
 struct evidence_trust {
     struct hash chain_id;
     struct hash set_hash;

@@ -37,7 +37,8 @@ struct replay {
     void *machine_memory;
     struct state_machine *machine;
     struct hash results_root;
-    struct bytes *txs; /* BLOCK_TX_MAX */
+    struct validator_set next_set; /* of the epoch that begins */
+    struct bytes *txs;             /* BLOCK_TX_MAX */
     const struct ahead_block *executing;
     uint32_t next_verdict;
     struct training *training; /* NULL: none is asked for */
@@ -116,11 +117,12 @@ static void take_block(struct replay *r, struct ahead_block *slot, const struct 
     ahead_push(r->ahead);
 }
 
-/* One record of the history into the ring; false when it is full or reading has ended. */
+/* One record of the history into the ring; false when it is full or reading has ended, or when
+ * the state must say first who is in the next epoch's set. */
 static bool read_one(struct replay *r)
 {
     struct history_item item;
-    struct ahead_block *slot = r->ended ? NULL : ahead_slot(r->ahead);
+    struct ahead_block *slot = r->ended || r->walk.closed ? NULL : ahead_slot(r->ahead);
     if (slot == NULL) {
         return false;
     }
@@ -192,11 +194,32 @@ static bool check_ahead(struct replay *r, const struct ahead_block *b)
     return true;
 }
 
+/* 17.5: the parent's state says which epoch this is, and whether the block ends it. */
+static bool check_epoch(struct replay *r, const struct block_header *header,
+                        struct state_epoch *epoch)
+{
+    struct audit_fault *fault = &r->report->fault;
+    const struct state_view view = replica_view(r->replica);
+    *epoch = state_read_epoch(&view, header->height);
+    if (!hash_equal(&epoch->next_set_hash, &header->next_set_hash)) {
+        return fault_hash(fault, header->height, "next_set_hash",
+                          (struct fault_hashes){&epoch->next_set_hash, &header->next_set_hash});
+    }
+    if (epoch->boundary) {
+        state_read_next_set(&view, &r->next_set);
+    }
+    return true;
+}
+
 static bool execute(struct replay *r, const struct ahead_block *b)
 {
     const struct block_header *header = &b->block.header;
     const struct state_view view = replica_view(r->replica);
     struct state_outcome outcome;
+    struct state_epoch epoch;
+    if (!check_epoch(r, header, &epoch)) {
+        return false;
+    }
     for (uint32_t i = 0; i < b->block.txs.count; i++) {
         r->txs[i] = b->txs[i].raw;
     }
@@ -222,6 +245,9 @@ static bool execute(struct replay *r, const struct ahead_block *b)
         return error_set(r->error, EXIT_CODE_FAILURE, "audit: no memory for the state");
     }
     r->results_root = outcome.results_root;
+    if (epoch.boundary && !chain_walk_open(&r->walk, &r->next_set)) {
+        return error_set(r->error, EXIT_CODE_FAILURE, "audit: no memory for the validators");
+    }
     for (uint32_t i = 0; r->training != NULL && i < b->block.txs.count; i++) {
         if (!training_note(r->training, r->txs[i], outcome.results[i])) {
             return error_set(r->error, EXIT_CODE_FAILURE, "audit: no memory for revealed roots");
@@ -263,7 +289,7 @@ static bool execute_genesis(struct replay *r)
 {
     const struct state_admission_config config = {
         .chain_id = *genesis_chain_id(r->genesis),
-        .sets_change = STATE_SETS_CHANGE,
+        .sets_change = r->config->sets_change,
         .verdicts = {.context = r, .known_good = known_good},
     };
     struct crypto_tree empty;
@@ -299,8 +325,8 @@ static bool open_genesis(struct replay *r)
                          "%s: another genesis than the one expected; its hash is not the chain id",
                          config->genesis);
     }
-    chain_walk_init(&r->walk, r->genesis);
-    return true;
+    return chain_walk_init(&r->walk, r->genesis) ||
+           error_set(r->error, EXIT_CODE_FAILURE, "audit: no memory for the validators");
 }
 
 static bool open_history(struct replay *r)
@@ -378,8 +404,8 @@ bool audit_replay(const struct audit_config *config, struct audit_report *report
     *report = (struct audit_report){.height = 0};
     *error = (struct error){.code = EXIT_CODE_OK};
     bool passed = open_genesis(&r) && open_history(&r) && execute_genesis(&r) &&
-                  open_training(&r) &&
-                  ahead_create(thread_count(config), &r.walk.trust, &r.ahead, error) && run(&r);
+                  open_training(&r) && ahead_create(thread_count(config), &r.ahead, error) &&
+                  run(&r);
     report->elapsed_ms = clock_ms() - r.started_ms;
     passed = passed && check_training(&r);
     training_free(r.training);

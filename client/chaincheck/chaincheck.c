@@ -21,9 +21,12 @@ bool chaincheck_create(const struct genesis *genesis, uint32_t threads, struct c
     if (check == NULL) {
         return error_set(error, EXIT_CODE_FAILURE, "no memory to check a chain");
     }
-    chain_walk_init(&check->walk, genesis);
-    if (!ahead_create(wanted > AUDIT_THREADS_MAX ? AUDIT_THREADS_MAX : wanted, &check->walk.trust,
-                      &check->ahead, error)) {
+    if (!chain_walk_init(&check->walk, genesis)) {
+        chaincheck_free(check);
+        return error_set(error, EXIT_CODE_FAILURE, "no memory to check a chain");
+    }
+    if (!ahead_create(wanted > AUDIT_THREADS_MAX ? AUDIT_THREADS_MAX : wanted, &check->ahead,
+                      error)) {
         chaincheck_free(check);
         return false;
     }
@@ -121,6 +124,12 @@ bool chaincheck_take(struct chaincheck *check, struct bytes block, struct bytes 
         return refuse(check, &fault, error);
     case CHAIN_TAKEN:
         break;
+    }
+    if (check->walk.closed) { /* who is in the set it names, only the state says */
+        const struct block_header *header = &slot->block.header;
+        (void)fault_hash(&fault, header->height, "next_set_hash",
+                         (struct fault_hashes){&header->set_hash, &header->next_set_hash});
+        return refuse(check, &fault, error);
     }
     ahead_push(check->ahead);
     check->final = finality.size > 0;

@@ -15,7 +15,8 @@
  * For each block in order: position, parent, time, view, proposer, set hashes and hist_root
  * follow from the blocks before; transaction root and VRF proof are right; the certificate it
  * carries, and the finality kept beside it, are signed by a quorum and name their block.
- * Transactions are not judged: `gradus audit replay` does that. */
+ * Transactions are not judged, and no change of the validator set is followed:
+ * `gradus audit replay` does that. */
 
 struct chaincheck;
 

@@ -135,6 +135,9 @@ static void make_keys(struct archive *a)
     for (uint32_t i = 0; i < a->account_count; i++) {
         a->accounts[i] = make_key(1000 + i);
         crypto_address(crypto_key_public(a->accounts[i]), &a->addresses[i]);
+        if (i < ARCHIVE_VALIDATORS) {
+            a->set.items[i].account = a->addresses[i];
+        }
     }
 }
 
@@ -150,7 +153,7 @@ static void encode_genesis(struct archive *a)
     for (uint32_t i = 0; i < a->account_count; i++) {
         accounts[i] = (struct account){.version = RECORD_VERSION,
                                        .public_key = *crypto_key_public(a->accounts[i]),
-                                       .roles = ROLE_CONSUMER,
+                                       .roles = ROLE_CONSUMER | ROLE_VALIDATOR,
                                        .available = ARCHIVE_CREDITS};
     }
     struct genesis_parts parts = {.name = "archive",
@@ -180,7 +183,7 @@ static void execute_genesis(struct archive *a)
     a->chain_id = *genesis_chain_id(genesis);
     a->set_hash = *genesis_set_hash(genesis);
     a->leader_offset = genesis_leader_offset(genesis);
-    const struct state_admission_config config = {.chain_id = a->chain_id};
+    const struct state_admission_config config = {.chain_id = a->chain_id, .sets_change = true};
     a->memory = take(state_footprint());
     a->machine = state_init(a->memory, &config);
     state_execute_genesis(a->machine, genesis_state(genesis), &writes);
@@ -239,11 +242,16 @@ void archive_free(struct archive *a)
 void archive_transfer(struct archive *a, uint32_t from, uint32_t to, uint64_t credits)
 {
     const struct body_transfer body = {.to = a->addresses[to], .amount = credits};
-    uint8_t body_buffer[64];
+    archive_send(a, from, TX_TRANSFER, &body);
+}
+
+void archive_send(struct archive *a, uint32_t from, uint32_t type, const void *body)
+{
+    uint8_t body_buffer[TX_ROOM];
     uint8_t payload[TX_ROOM];
     struct tx tx = {.version = TX_VERSION,
                     .chain_id = a->chain_id,
-                    .type = TX_TRANSFER,
+                    .type = type,
                     .sender = a->addresses[from],
                     .seq = a->seq[from]++,
                     .valid_until_ms = a->time_ms + TX_VALID_MS_MAX};
@@ -253,7 +261,7 @@ void archive_transfer(struct archive *a, uint32_t from, uint32_t to, uint64_t cr
     struct hash id;
     struct signature signature;
     bool fits =
-        record_encode(&record_body_transfer, &body, body_buffer, sizeof(body_buffer), &tx.body);
+        record_encode(record_of_body(type), body, body_buffer, sizeof(body_buffer), &tx.body);
     ASSERT(fits && a->tx_count < ARCHIVE_TX_MAX && a->tx_used + TX_ROOM <= ARCHIVE_TX_BYTES);
     wire_writer_init(&writer, payload, sizeof(payload));
     wire_write_tx_payload(&writer, &tx);
@@ -272,13 +280,16 @@ void archive_transfer(struct archive *a, uint32_t from, uint32_t to, uint64_t cr
 /* ---- Blocks ------------------------------------------------------------------------ */
 
 /* The digest that the validators sign for a block's FINALIZE. */
-static void final_digest(const struct archive *a, const struct finality *finality, struct hash *out)
+static void final_digest(const struct archive *a, const struct finality *finality,
+                         uint64_t signed_as, struct hash *out)
 {
     uint8_t buffer[WIRE_VOTE_PREIMAGE_SIZE_MAX + WIRE_LIGHT_SIZE_MAX];
     struct wire_writer writer;
     struct crypto_sha256 sha;
     struct bytes bytes;
-    struct vote vote = {.kind = VOTE_FINALIZE, .view = finality->light.view};
+    const struct archive_block *block = &a->blocks[signed_as];
+    struct vote vote = {
+        .kind = VOTE_FINALIZE, .epoch = block->light.epoch, .view = finality->light.view};
     wire_writer_init(&writer, buffer, sizeof(buffer));
     wire_write_light(&writer, &finality->light);
     bool fits = wire_writer_end(&writer, &bytes);
@@ -288,7 +299,7 @@ static void final_digest(const struct archive *a, const struct finality *finalit
     crypto_sha256_update(&sha, bytes_of(finality->rest_digest.bytes, HASH_SIZE));
     crypto_sha256_final(&sha, &vote.proposal);
     wire_writer_init(&writer, buffer, sizeof(buffer));
-    wire_write_vote_preimage(&writer, &a->chain_id, &a->set_hash, &vote);
+    wire_write_vote_preimage(&writer, &a->chain_id, &block->set_hash, &vote);
     fits = wire_writer_end(&writer, &bytes);
     ASSERT(fits);
     crypto_digest(TAG_VOTE_FINALIZE, bytes, out);
@@ -297,12 +308,21 @@ static void final_digest(const struct archive *a, const struct finality *finalit
 struct bytes archive_finality(const struct archive *a, uint64_t height, uint32_t signers,
                               uint8_t *out)
 {
+    const struct archive_claim claim = {.height = height, .signed_as = height, .signers = signers};
+    return archive_finality_as(a, &claim, out);
+}
+
+struct bytes archive_finality_as(const struct archive *a, const struct archive_claim *claim,
+                                 uint8_t *out)
+{
+    const uint64_t height = claim->height;
+    const uint32_t signers = claim->signers;
     struct finality finality = {.light = a->blocks[height].light, .signature_count = signers};
     struct hash digest;
     struct wire_writer writer;
     struct bytes bytes;
     store_be64(finality.rest_digest.bytes, height); /* of a proposal that nobody will see */
-    final_digest(a, &finality, &digest);
+    final_digest(a, &finality, claim->signed_as, &digest);
     for (uint32_t i = 0; i < signers; i++) {
         validator_bitmap_set(&finality.signers, i);
         crypto_key_sign(a->consensus[i], &digest, &finality.signatures[i]);
@@ -329,21 +349,24 @@ static void prove_vrf(const struct archive *a, struct block_header *header, stru
     crypto_digest(TAG_BEACON, bytes_of(output.bytes, HASH_SIZE), beacon);
 }
 
-static void fill_header(const struct archive *a, struct block_header *header)
+static void fill_header(struct archive *a, struct block_header *header)
 {
     struct crypto_tree txs;
+    const struct state_view view = {.context = a, .get = view_get};
+    const struct state_epoch epoch = state_read_epoch(&view, a->height + 1);
     *header = (struct block_header){
         .version = BLOCK_VERSION,
         .chain_id = a->chain_id,
         .height = a->height + 1,
         .parent_id = a->blocks[a->height].light.block_id,
         .time_ms = a->time_ms,
+        .epoch = a->epoch,
         .view = a->view,
-        .proposer = (uint32_t)((a->view - 1 + a->leader_offset) % ARCHIVE_VALIDATORS),
+        .proposer = (uint32_t)((a->view - 1 + a->leader_offset) % a->set.count),
         .state_root = archive_root(a),
         .results_root = a->results_root,
         .set_hash = a->set_hash,
-        .next_set_hash = a->set_hash,
+        .next_set_hash = epoch.next_set_hash,
     };
     crypto_tree_root(&a->history, &header->hist_root);
     crypto_tree_init(&txs, TAG_TX_TREE);
@@ -372,8 +395,11 @@ static void encode(const struct archive *a, const struct block_header *header,
     ASSERT(fits);
     out->bytes = realloc(out->bytes, bytes.size);
     out->size = bytes.size;
-    out->light = (struct proposal_light){
-        .view = header->view, .height = header->height, .next_set_hash = header->next_set_hash};
+    out->set_hash = a->set_hash;
+    out->light = (struct proposal_light){.epoch = a->epoch,
+                                         .view = header->view,
+                                         .height = header->height,
+                                         .next_set_hash = header->next_set_hash};
     crypto_digest(TAG_BLOCK_HEADER, parts.header_bytes, &out->light.block_id);
 }
 
@@ -388,10 +414,19 @@ static void execute(struct archive *a, const struct block_header *header, uint64
                                       .txs = a->txs,
                                       .tx_count = a->tx_count};
     struct state_outcome outcome;
+    const struct state_epoch epoch = state_read_epoch(&view, header->height);
     state_execute_block(a->machine, &view, &block, &outcome);
     ASSERT(outcome.verdict == STATE_OK);
     apply(a, outcome.writes);
     a->results_root = outcome.results_root;
+    if (epoch.boundary) {
+        state_read_set(&view, &a->set);
+        a->set_hash = epoch.next_set_hash;
+        a->epoch++;
+        a->view = 0;
+        a->leader_offset =
+            validator_leader_offset(&a->blocks[header->height].light.block_id, a->set.count);
+    }
 }
 
 void archive_block(struct archive *a, const struct archive_twist *twist)
@@ -404,8 +439,11 @@ void archive_block(struct archive *a, const struct archive_twist *twist)
     a->view++;
     fill_header(a, &header);
     if (twist->certify != 0) {
-        last_final = archive_finality(
-            a, twist->certify, twist->signers == 0 ? ARCHIVE_QUORUM : twist->signers, buffer);
+        const struct archive_claim claim = {
+            .height = twist->certify,
+            .signed_as = twist->signed_as == 0 ? twist->certify : twist->signed_as,
+            .signers = twist->signers == 0 ? ARCHIVE_QUORUM : twist->signers};
+        last_final = archive_finality_as(a, &claim, buffer);
         crypto_digest(TAG_LAST_FINAL, last_final, &header.last_cert_hash);
     }
     prove_vrf(a, &header, &block->beacon);

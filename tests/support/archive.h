@@ -9,8 +9,9 @@
 
 /* A whole history made in memory: a genesis with keys for everybody, blocks of signed
  * transactions executed by the state machine, headers with every root, votes of four
- * validators.  State roots are computed by the definition over the sorted state, with
- * nothing of store/ or client/.  A twist makes one block lie before it is signed. */
+ * validators, whose seats accounts 0 to 3 hold and vote to change: seats come and go at the
+ * end.  State roots are computed by the definition over the sorted state, with nothing of
+ * store/ or client/.  A twist makes one block lie before it is signed. */
 
 enum {
     ARCHIVE_VALIDATORS = 4,
@@ -30,6 +31,7 @@ struct archive_block {
     uint8_t *bytes; /* BLOCK */
     size_t size;
     struct proposal_light light;
+    struct hash set_hash; /* of its epoch */
     struct hash beacon;
 };
 
@@ -38,7 +40,9 @@ struct archive {
     size_t genesis_size;
     struct hash chain_id;
     struct hash set_hash;
-    struct validator_set set;
+    struct validator_set set; /* of the epoch, as the next four */
+    uint64_t epoch;
+    uint64_t view;
     uint32_t leader_offset;
     struct crypto_key *consensus[ARCHIVE_VALIDATORS];
     struct crypto_key *vrf[ARCHIVE_VALIDATORS];
@@ -55,7 +59,6 @@ struct archive {
 
     /* The chain. */
     uint64_t height;
-    uint64_t view;
     uint64_t time_ms;
     struct archive_block *blocks; /* [0] stands for the genesis */
     struct hash results_root;
@@ -73,6 +76,9 @@ struct archive {
 struct archive *archive_create(uint32_t account_count, uint64_t last_max);
 void archive_free(struct archive *archive);
 
+/* A signed transaction of account `from` in the next block; body is its type's struct. */
+void archive_send(struct archive *archive, uint32_t from, uint32_t type, const void *body);
+
 /* A signed transfer in the next block. */
 void archive_transfer(struct archive *archive, uint32_t from, uint32_t to, uint64_t credits);
 
@@ -81,6 +87,7 @@ struct archive_twist {
     uint64_t certify;                            /* height whose F it carries; 0: none */
     uint32_t signers;                            /* of that F; 0: a quorum */
     void (*header)(struct block_header *header); /* the last change before it is signed */
+    uint64_t signed_as;  /* height whose epoch and set that F is signed for; 0: its own */
     bool skip_execution; /* its transactions are not executed: a quorum that does not look */
 };
 /* height + 1, with the transactions handed in so far. */
@@ -89,6 +96,14 @@ void archive_block(struct archive *archive, const struct archive_twist *twist);
 /* LAST_FINAL for a block by the first `signers` validators, into WIRE_LAST_FINAL_SIZE_MAX bytes. */
 struct bytes archive_finality(const struct archive *archive, uint64_t height, uint32_t signers,
                               uint8_t *out);
+/* The same, signed for the epoch and set of another block. */
+struct archive_claim {
+    uint64_t height;
+    uint64_t signed_as;
+    uint32_t signers;
+};
+struct bytes archive_finality_as(const struct archive *archive, const struct archive_claim *claim,
+                                 uint8_t *out);
 
 struct hash archive_root(const struct archive *archive); /* of the state after the last block */
 

@@ -1,5 +1,6 @@
 set(archive ${PROJECT_SOURCE_DIR}/tests/support/archive.c)
 unit_test(test_audit ${CMAKE_CURRENT_LIST_DIR}/test_audit.c ${archive} NEEDS client)
+unit_test(test_audit_sets ${CMAKE_CURRENT_LIST_DIR}/test_audit_sets.c ${archive} NEEDS client)
 unit_test(test_audit_files ${CMAKE_CURRENT_LIST_DIR}/test_audit_files.c ${archive} NEEDS client)
 unit_test(test_audit_bytes ${CMAKE_CURRENT_LIST_DIR}/test_audit_bytes.c ${archive} NEEDS client)
 # The same with every byte: minutes.

@@ -1,0 +1,287 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "client/audit/audit.h"
+#include "tests/support/archive.h"
+#include "tests/support/directory.h"
+#include "tests/support/spoil.h"
+
+/* A history in which the validators change: what the chain itself put in force is believed, and
+ * nothing else is. */
+
+enum {
+    ACCOUNTS = 5,
+    BLOCKS = 12,
+    ACCEPT = 1,   /* this block accepts that seat 3 leaves */
+    BOUNDARY = 3, /* and this one ends the epoch */
+};
+
+static struct hash next_set; /* of the change under way */
+
+static struct hash set_hash_of(const struct validator_set *set)
+{
+    uint8_t buffer[WIRE_VALIDATOR_SET_SIZE_MAX];
+    struct wire_writer writer;
+    struct bytes bytes;
+    struct hash out;
+    wire_writer_init(&writer, buffer, sizeof(buffer));
+    wire_write_validator_set(&writer, set);
+    assert_true(wire_writer_end(&writer, &bytes));
+    crypto_digest(TAG_VALIDATOR_SET, bytes, &out);
+    return out;
+}
+
+/* Proposed by account 0 and approved by 1 and 2, in the block being made. */
+static void agree(struct archive *a, const struct body_validator_propose *body)
+{
+    struct validator_set next = a->set;
+    if (body->action == CHANGE_ADD) {
+        next.items[next.count++] = body->validator;
+    } else {
+        next.count--; /* the last seat */
+    }
+    next_set = set_hash_of(&next);
+    const struct body_validator_approve approve = {.proposer = a->addresses[0],
+                                                   .next_set_hash = next_set};
+    archive_send(a, 0, TX_VALIDATOR_PROPOSE, body);
+    archive_send(a, 1, TX_VALIDATOR_APPROVE, &approve);
+    archive_send(a, 2, TX_VALIDATOR_APPROVE, &approve);
+}
+
+static void leave(struct archive *a)
+{
+    const uint32_t last = a->set.count - 1;
+    const struct body_validator_propose body = {.set_hash = a->set_hash,
+                                                .action = CHANGE_REMOVE,
+                                                .seat = last,
+                                                .validator = a->set.items[last]};
+    agree(a, &body);
+}
+
+static void come_back(struct archive *a, const struct validator *validator)
+{
+    const struct body_validator_propose body = {.set_hash = a->set_hash,
+                                                .action = CHANGE_ADD,
+                                                .seat = a->set.count,
+                                                .validator = *validator};
+    agree(a, &body);
+}
+
+static void be_ready(struct archive *a, uint32_t seat)
+{
+    struct body_ready body = {.next_set_hash = next_set, .seat = seat, .height = a->height};
+    const struct hash digest = id_ready(&a->chain_id, &next_set, seat, body.height);
+    crypto_key_sign(a->consensus[seat], &digest, &body.signature);
+    archive_send(a, 4, TX_READY, &body);
+}
+
+static void blocks_to(struct archive *a, uint64_t last)
+{
+    while (a->height < last) {
+        archive_block(a, &(struct archive_twist){.certify = a->height});
+    }
+}
+
+/* Seat 3 leaves with block 3 and is back with block 8. */
+static struct archive *changing_create(void)
+{
+    struct archive *a = archive_create(ACCOUNTS, BLOCKS + 1);
+    const struct validator left = a->set.items[3];
+    leave(a);
+    blocks_to(a, BOUNDARY);
+    assert_int_equal(a->epoch, 1);
+    assert_int_equal(a->set.count, 3);
+    blocks_to(a, 5);
+    come_back(a, &left);
+    blocks_to(a, 6);
+    be_ready(a, 3);
+    blocks_to(a, 8);
+    assert_int_equal(a->epoch, 2);
+    assert_int_equal(a->set.count, 4);
+    return a;
+}
+
+static void expect_pass(struct archive *a)
+{
+    struct spoil spoil;
+    struct audit_report report;
+    struct error error;
+    const struct hash root = archive_root(a);
+    spoil_open(&spoil, a);
+    for (uint32_t threads = 1; threads < 4; threads++) {
+        struct audit_config config = spoil_config(&spoil);
+        config.threads = threads;
+        const bool passed = audit_replay(&config, &report, &error);
+        assert_string_equal(passed ? "" : error.detail, "");
+        assert_int_equal(report.height, a->height);
+        assert_true(hash_equal(&report.state_root, &root));
+    }
+    spoil_close(&spoil);
+    archive_free(a);
+}
+
+static void what_the_chain_put_in_force_is_believed(void **state)
+{
+    (void)state;
+    struct archive *a = changing_create();
+    blocks_to(a, BLOCKS);
+    expect_pass(a);
+    /* Also when the history ends with a boundary, or just behind one. */
+    expect_pass(changing_create());
+    a = changing_create();
+    blocks_to(a, a->height + 1);
+    expect_pass(a);
+}
+
+/* ---- Refused ------------------------------------------------------------------------- */
+
+static void expect_fault(struct archive *a, uint64_t height, const char *field)
+{
+    struct spoil spoil;
+    struct audit_report report;
+    struct error error;
+    spoil_open(&spoil, a);
+    const struct audit_config config = spoil_config(&spoil);
+    assert_false(audit_replay(&config, &report, &error));
+    assert_true(report.fault.found && report.fault.in_block);
+    assert_string_equal(report.fault.field, field);
+    assert_int_equal(report.fault.height, height);
+    assert_int_equal(report.height, height - 1);
+    spoil_close(&spoil);
+    archive_free(a);
+}
+
+/* Up to the block before `last`, which deviates. */
+static struct archive *changing_to(uint64_t last)
+{
+    struct archive *a = archive_create(ACCOUNTS, BLOCKS);
+    leave(a);
+    blocks_to(a, last - 1);
+    return a;
+}
+
+static void skip_boundary(struct block_header *header)
+{
+    header->next_set_hash = header->set_hash;
+}
+
+static void name_next(struct block_header *header)
+{
+    header->next_set_hash = next_set;
+}
+
+static void stay_in_epoch(struct block_header *header)
+{
+    header->epoch = 0;
+}
+
+static void a_boundary_that_the_state_does_not_have(void **state)
+{
+    (void)state;
+    /* Skipped. */
+    struct archive *a = changing_to(BOUNDARY);
+    archive_block(a, &(struct archive_twist){.certify = a->height, .header = skip_boundary});
+    expect_fault(a, BOUNDARY, "next_set_hash");
+    /* A block too early; without any change at all. */
+    a = changing_to(BOUNDARY - 1);
+    archive_block(a, &(struct archive_twist){.certify = a->height, .header = name_next});
+    expect_fault(a, BOUNDARY - 1, "next_set_hash");
+    a = archive_create(ACCOUNTS, BLOCKS);
+    archive_block(a, &(struct archive_twist){.header = name_next});
+    expect_fault(a, 1, "next_set_hash");
+    /* The epoch goes on behind it. */
+    a = changing_to(BOUNDARY + 1);
+    archive_block(a, &(struct archive_twist){.certify = a->height, .header = stay_in_epoch});
+    expect_fault(a, BOUNDARY + 1, "epoch");
+}
+
+static void a_boundary_that_is_not_final(void **state)
+{
+    (void)state;
+    /* The first block behind it carries no certificate of it, or that of the block before. */
+    for (uint64_t certify = 0; certify <= BOUNDARY - 1; certify += BOUNDARY - 1) {
+        struct archive *a = changing_to(BOUNDARY);
+        archive_block(a, &(struct archive_twist){.certify = 0});
+        archive_block(a, &(struct archive_twist){.certify = certify});
+        expect_fault(a, BOUNDARY + 1, "last_final");
+    }
+    /* Those who come in cannot vote themselves in. */
+    struct archive *a = changing_to(BOUNDARY + 1);
+    struct archive_block *first = &a->blocks[BOUNDARY + 1];
+    first->light.epoch = a->epoch;
+    first->set_hash = a->set_hash;
+    archive_block(a, &(struct archive_twist){.certify = BOUNDARY, .signed_as = BOUNDARY + 1});
+    expect_fault(a, BOUNDARY + 1, "last_final");
+}
+
+static void certificates_of_another_epochs_set(void **state)
+{
+    (void)state;
+    /* Of the set that has left, over a block of the new epoch. */
+    struct archive *a = changing_to(BOUNDARY + 2);
+    archive_block(a, &(struct archive_twist){.certify = a->height, .signed_as = 1});
+    expect_fault(a, BOUNDARY + 2, "last_final");
+    /* Of four, where three have seats. */
+    a = changing_to(BOUNDARY + 2);
+    archive_block(a, &(struct archive_twist){.certify = a->height, .signers = 4});
+    expect_fault(a, BOUNDARY + 2, "last_final");
+    /* Two of three: enough in no set. */
+    a = changing_to(BOUNDARY + 2);
+    archive_block(a, &(struct archive_twist){.certify = a->height, .signers = 2});
+    expect_fault(a, BOUNDARY + 2, "last_final");
+    /* The end of the history, by those who have left. */
+    a = changing_to(BOUNDARY + 3);
+    uint8_t buffer[WIRE_LAST_FINAL_SIZE_MAX];
+    struct directory directory;
+    struct audit_report report;
+    struct error error;
+    char genesis[DIRECTORY_PATH_MAX + 16];
+    char history[DIRECTORY_PATH_MAX + 16];
+    assert_true(directory_make(&directory));
+    (void)snprintf(genesis, sizeof(genesis), "%s/genesis", directory.path);
+    (void)snprintf(history, sizeof(history), "%s/history", directory.path);
+    const struct archive_claim stale = {.height = a->height, .signed_as = 1, .signers = 3};
+    assert_true(archive_write_genesis(a, genesis) &&
+                archive_export_with(a, history, archive_finality_as(a, &stale, buffer)));
+    const struct audit_config config = {.dir = history, .genesis = genesis, .sets_change = true};
+    assert_false(audit_replay(&config, &report, &error));
+    assert_string_equal(report.fault.field, "finality");
+    assert_int_equal(report.fault.height, a->height);
+    (void)unlink(genesis);
+    directory_remove(&directory);
+    archive_free(a);
+}
+
+/* Where sets do not change, the same transactions are refused, and the roots differ. */
+static void the_switch_is_part_of_the_rules(void **state)
+{
+    (void)state;
+    struct archive *a = changing_create();
+    struct spoil spoil;
+    struct audit_report report;
+    struct error error;
+    spoil_open(&spoil, a);
+    struct audit_config config = spoil_config(&spoil);
+    config.sets_change = false;
+    assert_false(audit_replay(&config, &report, &error));
+    assert_string_equal(report.fault.field, "state_root");
+    assert_int_equal(report.fault.height, ACCEPT + 1);
+    spoil_close(&spoil);
+    archive_free(a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_the_chain_put_in_force_is_believed),
+        cmocka_unit_test(a_boundary_that_the_state_does_not_have),
+        cmocka_unit_test(a_boundary_that_is_not_final),
+        cmocka_unit_test(certificates_of_another_epochs_set),
+        cmocka_unit_test(the_switch_is_part_of_the_rules),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
