@@ -43,6 +43,7 @@
     COMMAND(cli_genesis_make)                                                                      \
     COMMAND(cli_genesis_show)                                                                      \
     COMMAND(cli_node_run)                                                                          \
+    COMMAND(cli_node_guard)                                                                        \
     COMMAND(cli_node_status)                                                                       \
     COMMAND(cli_db_check)                                                                          \
     COMMAND(cli_db_stats)                                                                          \

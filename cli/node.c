@@ -24,6 +24,22 @@ static void set_level(const char *name)
     }
 }
 
+static enum exit_code guard(struct cli_call *call, struct error *error)
+{
+    static struct node_config config;
+    const char *path = NULL;
+    if (!cli_required(call, "config", &path, error)) {
+        return EXIT_CODE_USAGE;
+    }
+    if (!node_config_load(path, &config, error) || !node_guard(&config, error)) {
+        return error->code;
+    }
+    (void)printf(
+        "sign.state remembers nothing and permits no vote.  Start the node: it votes again\n"
+        "when a quorum of others has proven its view and a block above that is final.\n");
+    return EXIT_CODE_OK;
+}
+
 static enum exit_code run(struct cli_call *call, struct error *error)
 {
     static struct node_config config;
@@ -67,6 +83,16 @@ static void print_node(const char *endpoint, const json_t *json)
                  json_is_true(json_object_get(json, "catching_up")) ? ", catching up" : "",
                  root == NULL ? "?" : root, number(json, "mempool"),
                  number(json, "uptime_ms") / 1000);
+    const json_t *guard_state = json_object_get(json, "guard");
+    if (guard_state != NULL) {
+        (void)printf("  does not vote: its votes may have been lost; %lld of %lld others heard",
+                     number(guard_state, "heard"), number(guard_state, "needed"));
+        if (json_is_true(json_object_get(guard_state, "known"))) {
+            (void)printf(", votes again when a block above view %lld is final",
+                         number(guard_state, "above_view"));
+        }
+        (void)printf("\n");
+    }
     json_array_foreach(json_object_get(json, "peers"), i, peer)
     {
         if (!json_is_true(json_object_get(peer, "self"))) {
@@ -185,6 +211,14 @@ static void print_settings(void)
         "  %-22s %s\n",
         settings, "N = HOST:PORT", "where validator N of the genesis file listens");
 }
+
+const struct cli_command cli_node_guard = {
+    .noun = "node",
+    .verb = "guard",
+    .help = "after sign.state was lost: let the validator start, and vote only when it is safe",
+    .text_only = true,
+    .run = guard,
+    .options = {{"config", "FILE", NULL, "the node's ini file; the node must not be running"}}};
 
 const struct cli_command cli_node_run = {
     .noun = "node",

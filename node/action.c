@@ -81,6 +81,7 @@ static void persist_vote(struct driver *d, const struct vote *vote)
     uint8_t payload[1 + HASH_SIZE];
     payload[0] = (uint8_t)vote->kind;
     memcpy(payload + 1, vote->proposal.bytes, HASH_SIZE);
+    guard_persist(d, vote);
     persist(d, JOURNAL_VOTE, vote->view, bytes_of(payload, sizeof(payload)));
 }
 
@@ -112,6 +113,8 @@ static const char *refusal_text(enum sign_verdict verdict)
         return "the epoch has ended";
     case SIGN_MALFORMED:
         return "not a vote";
+    case SIGN_GUARDED:
+        return "earlier votes may have been lost";
     }
     UNREACHABLE();
 }
@@ -128,7 +131,7 @@ static uint32_t sign_run(struct driver *d, uint32_t first)
         count++;
     }
     const struct signer_request request = {
-        .set_hash = &d->set_hash, .votes = votes, .count = count};
+        .set_hash = &d->set_hash, .votes = votes, .count = count, .journal_unit = d->guard.unit};
     if (!d->signer.sign(d->signer.context, &request, answers, &d->error)) {
         return count;
     }
@@ -136,8 +139,10 @@ static uint32_t sign_run(struct driver *d, uint32_t first)
         struct consensus_event event = {.kind = CONSENSUS_ON_SIGNED, .vote = votes[i]};
         event.vote.signature = answers[i].signature;
         if (answers[i].verdict != SIGN_PERMITTED) {
-            log_line(LOG_ODD, "signer", "refused: %s of view %llu: %s", vote_name(votes[i].kind),
-                     (unsigned long long)votes[i].view, refusal_text(answers[i].verdict));
+            const bool guarded = answers[i].verdict == SIGN_GUARDED; /* the guard has said it */
+            log_line(guarded ? LOG_DEBUG : LOG_ODD, "signer", "refused: %s of view %llu: %s",
+                     vote_name(votes[i].kind), (unsigned long long)votes[i].view,
+                     refusal_text(answers[i].verdict));
             event.kind = CONSENSUS_ON_SIGN_REFUSED;
         }
         driver_queue(d, &event);
@@ -382,6 +387,7 @@ static uint32_t sync_journal(struct driver *d, uint32_t next)
     uint32_t signed_count = 0;
     if (next < d->actions.count && d->actions.items[next].kind == CONSENSUS_DO_SIGN) {
         struct error error;
+        guard_sync(d);
         syncer_start(d->syncer);
         signed_count = sign_run(d, next);
         if (!syncer_wait(d->syncer, &error)) {

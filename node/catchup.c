@@ -154,8 +154,7 @@ static void on_lie(struct driver *d, const char *what)
 }
 
 /* Whether the evidence is for the held block at its height; *proven then counts up to it. */
-static bool evidence_proves(const struct driver *d, const struct finality *finality,
-                            uint32_t *proven)
+static bool evidence_proves(struct driver *d, const struct finality *finality, uint32_t *proven)
 {
     static struct certificate certificate; /* 8 KB; the driver's thread only */
     const uint64_t index = finality->light.height - (d->committed.height + 1);
@@ -166,6 +165,7 @@ static bool evidence_proves(const struct driver *d, const struct finality *final
     if (!inbound_certificate_valid(d, &certificate)) {
         return false;
     }
+    guard_meet_certificate(d, &certificate);
     *proven = (uint32_t)index + 1;
     return true;
 }

@@ -195,3 +195,10 @@ void node_config_describe(char *out, uint32_t size)
         used += length > 0 ? (size_t)length : 0;
     }
 }
+
+bool node_config_path(char *out, const char *dir, const char *name, struct error *error)
+{
+    const int length = snprintf(out, CONFIG_PATH_MAX, "%s/%s", dir, name);
+    return (length > 0 && length < CONFIG_PATH_MAX) ||
+           error_set(error, EXIT_CODE_BAD_CONFIG, "%s: path too long", dir);
+}

@@ -38,6 +38,9 @@ struct node_config {
  * error->detail names file, line or setting and what to write instead. */
 bool node_config_load(const char *path, struct node_config *config, struct error *error);
 
+/* dir/name into out, CONFIG_PATH_MAX bytes; false: too long. */
+MUST_USE bool node_config_path(char *out, const char *dir, const char *name, struct error *error);
+
 /* The option table as text for --help, one line a setting. */
 void node_config_describe(char *out, uint32_t size);
 

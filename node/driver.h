@@ -13,6 +13,7 @@
 #include "node/catchup.h"
 #include "node/config.h"
 #include "node/explain/watch.h"
+#include "node/guard.h"
 #include "node/mempool.h"
 #include "node/recent.h"
 #include "node/syncer.h"
@@ -35,8 +36,7 @@
  *   action.c    actions -> journal, signer, peers
  *   blocks.c    blocks: found, certified, executed on overlays
  *   header.c    the header rules that need the parent
- *   build.c     our own proposals
- *   commit.c    blocks made final
+ *   build.c     our own proposals, commit.c: blocks made final
  *   catchup.c   final blocks fetched by height from peers that are ahead
  *   serve.c     answers to clients
  *   explain/    why it waits: for status and the log
@@ -138,6 +138,7 @@ struct driver {
     struct state_view building_view;
     struct hash *verdicts; /* 13.6: direct-mapped cache of good signatures */
 
+    struct guard guard;
     struct net *net;
     struct peer peers[VALIDATOR_COUNT_MAX];
     struct mempool *pool;

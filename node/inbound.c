@@ -182,20 +182,26 @@ static void take_certificate(struct driver *d, uint32_t from, const struct certi
                                           .from = from,
                                           .now_ms = driver_now_ms(),
                                           .certificate = certificate};
-    if (consensus_screen(d->core, &event) == CONSENSUS_ACCEPTED &&
-        !inbound_certificate_valid(d, certificate)) {
+    const enum consensus_verdict screened = consensus_screen(d->core, &event);
+    if (screened == CONSENSUS_ACCEPTED && !inbound_certificate_valid(d, certificate)) {
         inbound_odd(d, from, "sent an invalid certificate");
         return;
+    }
+    if (screened == CONSENSUS_ACCEPTED) {
+        guard_meet_certificate(d, certificate);
     }
     driver_step(d, &event);
 }
 
-static void on_status(struct driver *d, uint32_t from, struct bytes body)
+static void on_status(struct driver *d, uint32_t from, struct bytes body, bool fresh)
 {
     static struct wire_status status; /* 16 KB; the driver's thread only */
     if (!wire_decode_status(body, &status)) {
         inbound_odd(d, from, "sent a malformed status");
         return;
+    }
+    if (fresh) { /* what a ping carries may be older than the connection */
+        guard_hear(d, from, &status);
     }
     if (status.has_last_final) {
         take_certificate(d, from, &status.last_final);
@@ -366,7 +372,7 @@ void inbound_frame(struct driver *d, const struct net_event *event)
         proposed_receive(d, from, message.body);
         return;
     case WIRE_STATUS:
-        on_status(d, from, message.body);
+        on_status(d, from, message.body, event->kind == NET_EVENT_FRAME);
         return;
     case WIRE_GET_CERT:
     case WIRE_GET_CERTS:

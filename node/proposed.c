@@ -83,6 +83,9 @@ enum proposed_verdict proposed_judge(struct driver *d, struct consensus_event *e
     if (!inbound_vote_valid(d, &vote)) {
         return PROPOSED_FALSE;
     }
+    if (vote.validator == d->self) {
+        guard_meet(d, &vote);
+    }
     if (screened == CONSENSUS_ACCEPTED) {
         return PROPOSED_TAKE;
     }

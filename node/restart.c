@@ -24,18 +24,11 @@ enum {
     ODDITY_BURST = 20,
 };
 
-static bool path_in(char *out, const char *dir, const char *name, struct error *error)
-{
-    const int length = snprintf(out, CONFIG_PATH_MAX, "%s/%s", dir, name);
-    return (length > 0 && length < CONFIG_PATH_MAX) ||
-           error_set(error, EXIT_CODE_BAD_CONFIG, "%s: path too long", dir);
-}
-
 static bool load_key(struct driver *d, const char *name, enum crypto_keyfile_kind kind,
                      struct crypto_key **out, struct error *error)
 {
     char path[CONFIG_PATH_MAX];
-    return path_in(path, d->config.keys_dir, name, error) &&
+    return node_config_path(path, d->config.keys_dir, name, error) &&
            crypto_keyfile_load(&(struct crypto_keyfile){.path = path, .kind = kind}, out, error);
 }
 
@@ -288,6 +281,9 @@ static void restore_record(void *context, const struct journal_record *record)
     struct vote vote = {.epoch = record->epoch, .view = record->view, .validator = d->self};
     struct hash hash;
     switch (record->type) {
+    case JOURNAL_WITNESS:
+        guard_restore(d, record);
+        return;
     case JOURNAL_VOTE:
         if (record->payload.size == 1 + HASH_SIZE && record->payload.data[0] <= VOTE_FINALIZE) {
             vote.kind = (enum vote_kind)record->payload.data[0];
@@ -396,7 +392,7 @@ static bool open_signer(struct driver *d, bool fresh, struct error *error)
 {
     char path[CONFIG_PATH_MAX];
     struct sign_state *state = NULL;
-    if (!path_in(path, d->config.data_dir, "sign", error) || !make_dir(path, error) ||
+    if (!node_config_path(path, d->config.data_dir, "sign", error) || !make_dir(path, error) ||
         !disk_posix_open(path, &d->sign_disk, error) || !open_sign_state(d, fresh, &state, error)) {
         return false;
     }
@@ -414,13 +410,14 @@ static bool open_signer(struct driver *d, bool fresh, struct error *error)
 static bool open_journal(struct driver *d, struct error *error)
 {
     char path[CONFIG_PATH_MAX];
-    if (!path_in(path, d->config.data_dir, "journal", error)) {
+    if (!node_config_path(path, d->config.data_dir, "journal", error)) {
         return false;
     }
     const bool fresh = d->committed.height == 0 && access(path, F_OK) != 0;
     if (!open_signer(d, fresh, error) || !make_dir(path, error) ||
         !disk_posix_open(path, &d->journal_disk, error) ||
         !journal_open(&d->journal_disk, restore_record, d, &d->journal, error) ||
+        !guard_begin(d, error) ||
         !d->signer.export_votes(d->signer.context, restore_signed, d, error)) {
         return false;
     }

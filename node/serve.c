@@ -227,7 +227,7 @@ static void answer_status(struct driver *d, struct api_answer *answer, struct ho
     hex_encode(d->committed.block_id.bytes, HASH_SIZE, block_id);
     hex_encode(d->committed.state_root.bytes, HASH_SIZE, state_root);
     json_t *json = json_pack(
-        "{s:i,s:I,s:s,s:s,s:I,s:b,s:i,s:[o,o,o],s:I,s:i,s:b,s:I,s:b,s:o,s:o}", "validator",
+        "{s:i,s:I,s:s,s:s,s:I,s:b,s:i,s:[o,o,o],s:I,s:i,s:b,s:I,s:b,s:o,s:o,s:o*}", "validator",
         (int)d->self, "height", (json_int_t)d->committed.height, "block_id", block_id, "state_root",
         state_root, "view", (json_int_t)status->view, "awake", status->awake, "leader",
         (int)status->leader, "voted", watch_members_json(&status->voted[VOTE_NOTARIZE]),
@@ -235,7 +235,8 @@ static void answer_status(struct driver *d, struct api_answer *answer, struct ho
         watch_members_json(&status->voted[VOTE_FINALIZE]), "missing_view",
         (json_int_t)status->missing_view, "mempool", (int)mempool_count(d->pool), "work",
         d->work_now, "uptime_ms", (json_int_t)(driver_now_ms() - d->started_ms), "catching_up",
-        d->catchup.active, "peers", peers_json(d), "why", watch_why_json(&facts));
+        d->catchup.active, "peers", peers_json(d), "why", watch_why_json(&facts), "guard",
+        guard_json(d));
     (void)json_object_update_new(json, watch_facts_json(&facts));
     struct store_buffer *text = hold(holding);
     text->data = json == NULL ? NULL : (uint8_t *)json_dumps(json, JSON_COMPACT);

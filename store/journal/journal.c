@@ -489,7 +489,8 @@ void journal_status(const struct journal *journal, struct journal_status *out)
 {
     *out = (struct journal_status){.segment_count = journal->segment_count,
                                    .truncated_size = journal->truncated_size,
-                                   .sync_count = journal->sync_count};
+                                   .sync_count = journal->sync_count,
+                                   .unit = journal->unit_number - 1};
     for (uint32_t i = 0; i < journal->segment_count; i++) {
         out->size += journal->segments[i].size;
     }

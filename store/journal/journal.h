@@ -30,6 +30,7 @@ enum journal_type {
     JOURNAL_CERTIFICATE = 2, /* CERT message */
     JOURNAL_CERTIFIED = 3,   /* proposal hash: certify said OK (K10) */
     JOURNAL_VOTE = 4,        /* kind u8, proposal hash: an own vote, without signature */
+    JOURNAL_WITNESS = 5,     /* u64: how often sign.state had been written (sign_state_compare) */
 };
 
 enum {
@@ -79,6 +80,7 @@ struct journal_status {
     uint64_t size;           /* bytes on disk */
     uint64_t truncated_size; /* bytes of a torn tail that open() cut off */
     uint64_t sync_count;
+    uint64_t unit; /* number of the newest durable sync unit; 0: none yet */
 };
 
 void journal_status(const struct journal *journal, struct journal_status *out);

@@ -56,24 +56,65 @@ enum sign_verdict ring_check(const struct ring *ring, const struct vote *vote)
     return contradicts(entry, vote) ? SIGN_CONTRADICTS : SIGN_PERMITTED;
 }
 
-/* Evicting a view raises the floor: what was forgotten is never signed again. */
-static void ring_reach(struct ring *ring, const struct vote *vote)
+static void floor_move(struct ring *ring, uint64_t floor)
 {
-    if (vote->epoch > ring->epoch) {
-        memset(ring, 0, sizeof(*ring));
-        ring->epoch = vote->epoch;
-    }
-    if (vote->view - ring->floor < VIEW_WINDOW) {
-        return;
-    }
-    const uint64_t floor = vote->view - VIEW_WINDOW + 1;
-    if (floor - ring->floor >= VIEW_WINDOW) {
+    if (floor > ring->floor && floor - ring->floor >= VIEW_WINDOW) {
         memset(ring->entries, 0, sizeof(ring->entries));
         ring->floor = floor;
     }
     for (; ring->floor < floor; ring->floor++) {
         memset(&ring->entries[ring->floor % VIEW_WINDOW], 0, sizeof(ring->entries[0]));
     }
+}
+
+static void epoch_move(struct ring *ring, uint64_t epoch)
+{
+    if (epoch > ring->epoch) {
+        memset(ring, 0, sizeof(*ring));
+        ring->epoch = epoch;
+    }
+}
+
+/* Evicting a view raises the floor: what was forgotten is never signed again. */
+static void ring_reach(struct ring *ring, const struct vote *vote)
+{
+    epoch_move(ring, vote->epoch);
+    if (vote->view - ring->floor >= VIEW_WINDOW) {
+        floor_move(ring, vote->view - VIEW_WINDOW + 1);
+    }
+}
+
+void ring_raise(struct ring *ring, uint64_t epoch, uint64_t view)
+{
+    epoch_move(ring, epoch);
+    if (epoch == ring->epoch) {
+        floor_move(ring, view + 1);
+    }
+}
+
+bool ring_recalls(const struct ring *ring, const struct vote *vote)
+{
+    if (vote->epoch != ring->epoch) {
+        return vote->epoch < ring->epoch;
+    }
+    if (vote->view < ring->floor) {
+        return true;
+    }
+    if (vote->view - ring->floor >= VIEW_WINDOW) {
+        return false;
+    }
+    const struct ring_entry *entry = &ring->entries[vote->view % VIEW_WINDOW];
+    switch (vote->kind) {
+    case VOTE_PROPOSE:
+        return hash_equal(&entry->proposal, &vote->proposal);
+    case VOTE_NOTARIZE:
+        return hash_equal(&entry->notarize, &vote->proposal);
+    case VOTE_NULLIFY:
+        return entry->nullified;
+    case VOTE_FINALIZE:
+        return hash_equal(&entry->finalize, &vote->proposal);
+    }
+    return false;
 }
 
 static bool set_once(struct hash *held, const struct hash *value)

@@ -22,5 +22,8 @@ struct ring {
 enum sign_verdict ring_check(const struct ring *ring, const struct vote *vote);
 /* Remember a permitted vote; false when it was remembered already. */
 bool ring_put(struct ring *ring, const struct vote *vote);
+/* Nothing of the epoch up to view, and nothing of an earlier epoch, is permitted any more. */
+void ring_raise(struct ring *ring, uint64_t epoch, uint64_t view);
+bool ring_recalls(const struct ring *ring, const struct vote *vote);
 
 #endif /* STORE_SIGN_STATE_RING_H */

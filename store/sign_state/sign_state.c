@@ -9,18 +9,19 @@
 #include "store/sign_state/ring.h"
 
 /* A slot, little-endian: magic 16 | sequence u64 | epoch u64 | floor u64 | chain id 32 |
- * public key 33 | 64 entries of proposal 32, notarize 32, finalize 32, nullified u8 | zeros |
- * CRC-32C u32 | digest 32.  CRC and digest cover everything before the CRC. */
+ * public key 33 | 64 entries of proposal 32, notarize 32, finalize 32, nullified u8 |
+ * journal unit u64 | guarded u8 | zeros | CRC-32C u32 | digest 32.  CRC and digest cover
+ * everything before the CRC. */
 enum {
     SLOT_SIZE = 8192,
     SLOT_COUNT = 2,
     KEY_OFFSET = 16 + 3 * 8 + HASH_SIZE,
     ENTRIES_OFFSET = KEY_OFFSET + PUBLIC_KEY_SIZE,
     ENTRY_SIZE = 3 * HASH_SIZE + 1,
+    WITNESS_OFFSET = ENTRIES_OFFSET + ENTRY_SIZE * VIEW_WINDOW,
     COVERED_SIZE = SLOT_SIZE - 4 - HASH_SIZE,
 };
-STATIC_ASSERT((int)ENTRIES_OFFSET + (int)ENTRY_SIZE * (int)VIEW_WINDOW <= (int)COVERED_SIZE,
-              "a ring fits a slot");
+STATIC_ASSERT((int)WITNESS_OFFSET + 9 <= (int)COVERED_SIZE, "a ring fits a slot");
 
 static const char file_name[] = "sign.state";
 static const char new_name[] = "sign.state.new";
@@ -31,6 +32,8 @@ struct sign_state {
     int file;
     bool failed;
     uint64_t sequence; /* of the newest slot, which is slot sequence mod 2 */
+    uint64_t journal_unit;
+    bool guarded;
     struct sign_identity identity;
     struct ring ring;
 };
@@ -58,6 +61,8 @@ static void slot_write(const struct sign_state *state, uint8_t slot[SLOT_SIZE])
         at[ENTRY_SIZE - 1] = entry->nullified ? 1 : 0;
     }
     struct hash digest;
+    store_le64(slot + WITNESS_OFFSET, state->journal_unit);
+    slot[WITNESS_OFFSET + 8] = state->guarded ? 1 : 0;
     store_le32(slot + COVERED_SIZE, crc32c(0, bytes_of(slot, COVERED_SIZE)));
     slot_digest(slot, &digest);
     memcpy(slot + COVERED_SIZE + 4, digest.bytes, HASH_SIZE);
@@ -89,6 +94,8 @@ static void slot_read(struct sign_state *state, const uint8_t *slot)
         memcpy(entry->finalize.bytes, at + (size_t)2 * HASH_SIZE, HASH_SIZE);
         entry->nullified = at[ENTRY_SIZE - 1] != 0;
     }
+    state->journal_unit = load_le64(slot + WITNESS_OFFSET);
+    state->guarded = slot[WITNESS_OFFSET + 8] != 0;
 }
 
 /* The next slot in turn, synced: the slot that counted so far stays whole. */
@@ -143,7 +150,7 @@ static bool state_load(struct sign_state *state, const struct sign_identity *ide
         return error_set(
             error, EXIT_CODE_CORRUPT,
             "sign.state: neither slot is intact; never start this key from an empty or "
-            "an old one; see docs/operations.md, section Lost sign.state");
+            "an old one; `gradus node guard`: see docs/operations.md, section Lost sign.state");
     }
     slot_read(state, newest);
     if (!hash_equal(&state->identity.chain_id, &identity->chain_id) ||
@@ -169,8 +176,8 @@ static bool state_start(struct sign_state *state, const struct sign_identity *id
     if (!create) {
         return error_set(error, EXIT_CODE_SIGN_STATE,
                          "sign.state: missing, though this key has been used (consensus.key.used, "
-                         "the journal or the blocks say so); never restore an old copy; see "
-                         "docs/operations.md, section Lost sign.state");
+                         "the journal or the blocks say so); never restore an old copy; "
+                         "`gradus node guard`: see docs/operations.md, section Lost sign.state");
     }
     state->identity = *identity;
     return state_make(state, error);
@@ -212,7 +219,7 @@ bool sign_state_permit(struct sign_state *state, const struct vote *votes, uint3
     }
     bool changed = false;
     for (uint32_t i = 0; i < count; i++) {
-        verdicts[i] = ring_check(&state->ring, &votes[i]);
+        verdicts[i] = state->guarded ? SIGN_GUARDED : ring_check(&state->ring, &votes[i]);
         if (verdicts[i] == SIGN_PERMITTED) {
             changed = ring_put(&state->ring, &votes[i]) || changed;
         }
@@ -256,6 +263,77 @@ void sign_state_export(const struct sign_state *state, sign_state_visit *visit, 
 
 void sign_state_status(const struct sign_state *state, struct sign_state_status *out)
 {
-    *out = (struct sign_state_status){
-        .epoch = state->ring.epoch, .floor = state->ring.floor, .sequence = state->sequence};
+    *out = (struct sign_state_status){.epoch = state->ring.epoch,
+                                      .floor = state->ring.floor,
+                                      .sequence = state->sequence,
+                                      .journal_unit = state->journal_unit,
+                                      .guarded = state->guarded};
+}
+
+void sign_state_witness(struct sign_state *state, uint64_t journal_unit)
+{
+    state->journal_unit = journal_unit;
+}
+
+enum sign_agreement sign_state_compare(const struct sign_state_status *status,
+                                       const struct sign_journal *journal)
+{
+    if (journal->sequence > status->sequence) {
+        return SIGN_STATE_OLD;
+    }
+    if (journal->unit >= status->journal_unit) {
+        return SIGN_AGREES;
+    }
+    return journal->unit == 0 ? SIGN_JOURNAL_LOST : SIGN_JOURNAL_OLD;
+}
+
+bool sign_state_recalls(const struct sign_state *state, const struct vote *vote)
+{
+    return ring_recalls(&state->ring, vote);
+}
+
+/* Into both slots: damage to the newer one must not bring back the one before. */
+static bool save_both(struct sign_state *state, struct error *error)
+{
+    if (state->failed) {
+        return error_set(error, EXIT_CODE_SIGN_STATE,
+                         "sign.state: an earlier write failed; restart the signer");
+    }
+    for (int slot = 0; slot < SLOT_COUNT; slot++) {
+        if (!slot_save(state, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool sign_state_guard(struct sign_state *state, struct error *error)
+{
+    state->guarded = true;
+    state->journal_unit = 0; /* of a journal that is no more */
+    return save_both(state, error);
+}
+
+bool sign_state_lift(struct sign_state *state, uint64_t epoch, uint64_t view, struct error *error)
+{
+    ring_raise(&state->ring, epoch, view);
+    state->guarded = false;
+    return save_both(state, error);
+}
+
+bool sign_state_forget(const struct disk_port *port, const struct sign_identity *identity,
+                       uint64_t sequence, struct error *error)
+{
+    struct sign_state *state = calloc(1, sizeof(*state));
+    if (state == NULL) {
+        return error_set(error, EXIT_CODE_FAILURE, "sign.state: out of memory");
+    }
+    state->disk = *port;
+    state->file = -1;
+    state->identity = *identity;
+    state->sequence = sequence;
+    state->guarded = true;
+    const bool ok = state_make(state, error);
+    sign_state_close(state);
+    return ok;
 }

@@ -15,7 +15,13 @@
  *
  * The file has two slots of 8,192 bytes (docs/decisions/0001): the newer valid one counts, a
  * write goes to the other and is synced before sign_state_permit returns.  Each ends with
- * CRC-32C and a digest (TAG_SIGN_STATE).  For own votes this file wins over the journal (J4). */
+ * CRC-32C and a digest (TAG_SIGN_STATE).  For own votes this file wins over the journal (J4).
+ *
+ * The amnesia guard (34.5): when votes may have been lost, nothing is signed from the moment
+ * sign_state_guard or sign_state_forget has returned until sign_state_lift names a view above
+ * all in which this key can have voted.  That a file was lost or is an old copy shows in what
+ * the two files say about each other: the journal names the number of writes of sign.state, and
+ * sign.state the last sync unit of the journal (sign_state_compare). */
 
 struct sign_state;
 
@@ -31,6 +37,7 @@ enum sign_verdict {
     SIGN_CONTRADICTS, /* another vote was signed: evidence of a bug or a second node */
     SIGN_OLD_EPOCH,
     SIGN_MALFORMED,
+    SIGN_GUARDED, /* votes may have been lost: 34.5 */
 };
 
 /* Open "sign.state".  When it is not there: made if create, else EXIT_CODE_SIGN_STATE, for a
@@ -68,9 +75,48 @@ void sign_state_export(const struct sign_state *state, sign_state_visit *visit, 
 struct sign_state_status {
     uint64_t epoch;
     uint64_t floor;
-    uint64_t sequence; /* writes so far */
+    uint64_t sequence;     /* writes so far */
+    uint64_t journal_unit; /* of the journal, durable before the last write; 0: none named */
+    bool guarded;
 };
 
 void sign_state_status(const struct sign_state *state, struct sign_state_status *out);
+
+/* The journal's newest durable unit: goes with the next write. */
+void sign_state_witness(struct sign_state *state, uint64_t journal_unit);
+
+/* What a journal says: its newest unit (0: it is empty) and the number of writes it names. */
+struct sign_journal {
+    uint64_t unit;
+    uint64_t sequence;
+};
+
+enum sign_agreement {
+    SIGN_AGREES = 0,
+    SIGN_JOURNAL_LOST, /* the journal is empty and was not */
+    SIGN_JOURNAL_OLD,  /* it ends before what sign.state saw: an old copy, or cut off */
+    SIGN_STATE_OLD,    /* sign.state was written later than this copy */
+};
+
+/* Neither file is changed.  A crash at any point leaves two files that agree. */
+MUST_USE enum sign_agreement sign_state_compare(const struct sign_state_status *status,
+                                                const struct sign_journal *journal);
+
+/* Whether a vote that bears this key's signature is remembered here, or too old to be.  If not,
+ * the file is an old copy, or another process has the key. */
+MUST_USE bool sign_state_recalls(const struct sign_state *state, const struct vote *vote);
+
+/* From now on nothing is signed; durable.  What was remembered stays. */
+MUST_USE bool sign_state_guard(struct sign_state *state, struct error *error);
+
+/* A guarded sign.state that remembers nothing, in place of whatever is there; not while it is
+ * open.  sequence: above every number of writes the old one had, such as the wall clock's
+ * milliseconds. */
+MUST_USE bool sign_state_forget(const struct disk_port *port, const struct sign_identity *identity,
+                                uint64_t sequence, struct error *error);
+
+/* The guard ends: views of the epoch above view may be signed; durable. */
+MUST_USE bool sign_state_lift(struct sign_state *state, uint64_t epoch, uint64_t view,
+                              struct error *error);
 
 #endif /* STORE_SIGN_STATE_SIGN_STATE_H */

@@ -54,6 +54,7 @@ static bool sign_all(void *context, const struct signer_request *request,
     const struct signer *signer = context;
     enum sign_verdict verdicts[SIGNER_BATCH_MAX];
     ASSERT(request->count <= SIGNER_BATCH_MAX);
+    sign_state_witness(signer->state, request->journal_unit);
     if (!sign_state_permit(signer->state, request->votes, request->count, verdicts, error)) {
         return false;
     }
@@ -76,7 +77,37 @@ static bool export_all(void *context, sign_state_visit *visit, void *visit_conte
     return true;
 }
 
+static void status_of(void *context, struct sign_state_status *out)
+{
+    const struct signer *signer = context;
+    sign_state_status(signer->state, out);
+}
+
+static bool recalls(void *context, const struct vote *vote)
+{
+    const struct signer *signer = context;
+    return sign_state_recalls(signer->state, vote);
+}
+
+static bool guard(void *context, struct error *error)
+{
+    const struct signer *signer = context;
+    return sign_state_guard(signer->state, error);
+}
+
+static bool lift(void *context, uint64_t epoch, uint64_t view, struct error *error)
+{
+    const struct signer *signer = context;
+    return sign_state_lift(signer->state, epoch, view, error);
+}
+
 struct signer_port signer_port_of(struct signer *signer)
 {
-    return (struct signer_port){.context = signer, .sign = sign_all, .export_votes = export_all};
+    return (struct signer_port){.context = signer,
+                                .sign = sign_all,
+                                .export_votes = export_all,
+                                .status = status_of,
+                                .recalls = recalls,
+                                .guard = guard,
+                                .lift = lift};
 }

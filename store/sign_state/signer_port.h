@@ -14,7 +14,8 @@
 struct signer_request {
     const struct hash *set_hash;
     const struct vote *votes;
-    uint32_t count; /* <= SIGNER_BATCH_MAX */
+    uint32_t count;        /* <= SIGNER_BATCH_MAX */
+    uint64_t journal_unit; /* newest durable unit of the node's journal: sign_state_witness */
 };
 
 struct signer_answer {
@@ -33,6 +34,11 @@ struct signer_port {
     /* Every vote that sign.state remembers, to seed the core at start (J4). */
     bool (*export_votes)(void *context, sign_state_visit *visit, void *visit_context,
                          struct error *error);
+    /* The rest are sign_state_status, _recalls, _guard and _lift. */
+    void (*status)(void *context, struct sign_state_status *out);
+    bool (*recalls)(void *context, const struct vote *vote);
+    bool (*guard)(void *context, struct error *error);
+    bool (*lift)(void *context, uint64_t epoch, uint64_t view, struct error *error);
 };
 
 /* The in-process signer. */

@@ -20,6 +20,11 @@ not() {
     ! "$@"
 }
 
+# Blocks one after the other, until the guard has ended.
+moved_on() {
+    "$LOAD" "$net" --count 10 --latency 10 --expect >/dev/null && unguarded
+}
+
 up --validators 4 --accounts 100 --base-port "$E2E_PORT"
 "$LOAD" "$net" --count 500 --latency 0 --expect
 wait_for 30 agreed
@@ -44,11 +49,16 @@ after=$(field height <"$E2E_DIR/status" | head -n 1)
 [ "$after" -gt "$before" ] || fail "no block with the one that came back"
 echo "height $after, state root $(field state_root <"$E2E_DIR/status" | head -n 1) on all four"
 
-# The journal lost, sign.state whole (docs/operations.md, Damage): the same.
+# The journal lost, sign.state whole (docs/operations.md, Damage): the same, once the guard has ended.
+unguarded() {
+    "$GRADUS" localnet status --dir "$net" --output json >"$E2E_DIR/guard" && ! grep -q '"guard"' "$E2E_DIR/guard"
+}
 stop 2 TERM
 mv "$net/validator-2/data/journal" "$E2E_DIR/journal.kept"
 up --only 2
 wait_for 60 agreed
+unguarded && fail "it votes at once without its journal"
+wait_for 60 moved_on
 stop 0 TERM
 "$LOAD" "$net" --count 200 --latency 0 --without 0 --expect
 up --only 0

@@ -63,6 +63,8 @@ static void restore_record(void *context, const struct journal_record *record)
         memcpy(hash.bytes, record->payload.data, HASH_SIZE);
         consensus_restore_certified(node->core, record->view, &hash);
         return;
+    case JOURNAL_WITNESS:
+        return;
     case JOURNAL_VOTE: {
         ASSERT(record->payload.size == HASH_SIZE + 1);
         struct vote vote = {.kind = (enum vote_kind)record->payload.data[0],

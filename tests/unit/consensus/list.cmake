@@ -1,3 +1,4 @@
+unit_test(test_consensus_guard ${CMAKE_CURRENT_LIST_DIR}/test_guard.c NEEDS consensus)
 set(consensus_cluster ${CMAKE_CURRENT_LIST_DIR}/cluster.c)
 unit_test(test_consensus_path ${CMAKE_CURRENT_LIST_DIR}/test_path.c ${consensus_cluster}
   NEEDS consensus)
