@@ -95,7 +95,7 @@ void timers_arm(struct consensus *core);
 void timers_set(struct consensus *core, struct consensus_actions *out);
 bool is_leader_silent(const struct consensus *core);
 uint64_t build_at_ms(const struct consensus *core);
-uint64_t carry_at_ms(const struct consensus *core);
+uint64_t rest_end_ms(const struct consensus *core);
 
 void repair_run(struct consensus *core, const struct want *want_final,
                 struct consensus_actions *out);

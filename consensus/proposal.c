@@ -152,7 +152,7 @@ enum consensus_verdict on_built(struct consensus *core, const struct consensus_e
     if (is_proposal_malformed(event->proposal.proposal, &event->proposal.hash)) {
         return CONSENSUS_MALFORMED;
     }
-    if (candidate.empty && !candidate.due_work && core->now_ms < carry_at_ms(core)) {
+    if (candidate.empty && !candidate.due_work && core->now_ms < rest_end_ms(core)) {
         slot->build_asked = false;
         slot->rests = true;
         slot->rest_final = core->fin.view;

@@ -117,30 +117,34 @@ bool is_leader_silent(const struct consensus *core)
     return heard >= core->quorum;
 }
 
-/* When a proposal that only carries may leave: the F of its parent has had time to form, or
- * an idle chain would never rest. */
-uint64_t carry_at_ms(const struct consensus *core)
+static uint64_t later(uint64_t a, uint64_t b)
 {
-    return core->entered_ms + delta_ms(core) / 2;
+    return a > b ? a : b;
 }
 
-/* What we would propose decides nothing new: a boundary block again, or a block over others
- * that have done the work already, which is what the last final block left. */
-static bool only_carries(const struct consensus *core)
+/* Until when a leader whose block would do nothing new waits for an F.  Not Delta_v: what comes
+ * into the pool meanwhile waits too. */
+uint64_t rest_end_ms(const struct consensus *core)
+{
+    return core->entered_ms + core->config.delta_0_ms / 2;
+}
+
+/* When the leader builds: at least min_block_interval after the proposal before.  What only
+ * carries (no work, a boundary block again) gives the F of its parent time to form, or an idle
+ * chain would never rest. */
+uint64_t build_at_ms(const struct consensus *core)
 {
     const struct slot *slot = slot_peek(core, core->view);
     struct consensus_block parent;
     uint64_t missing;
-    return (slot->rests && slot->rest_final == core->fin.view) ||
-           (floor_find(core, &parent, &missing) && parent.boundary);
-}
-
-/* The leader's pace: at least min_block_interval after the proposal before. */
-uint64_t build_at_ms(const struct consensus *core)
-{
-    const uint64_t pace = core->proposal_ms + core->config.min_block_interval_ms;
-    const uint64_t carry = carry_at_ms(core);
-    return (has_news(core) && !only_carries(core)) || pace > carry ? pace : carry;
+    uint64_t at = core->proposal_ms + core->config.min_block_interval_ms;
+    if (!has_news(core) || (floor_find(core, &parent, &missing) && parent.boundary)) {
+        at = later(at, core->entered_ms + delta_ms(core) / 2);
+    }
+    if (slot->rests && slot->rest_final == core->fin.view) {
+        at = later(at, rest_end_ms(core));
+    }
+    return at;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)

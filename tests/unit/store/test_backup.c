@@ -81,7 +81,8 @@ static bool is_there(const char *dir, const char *name)
 {
     char path[PATH_SIZE];
     struct stat state;
-    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+    const int size = snprintf(path, sizeof(path), "%s/%s", dir, name);
+    assert_true(size > 0 && (size_t)size < sizeof(path));
     return stat(path, &state) == 0;
 }
 
