@@ -150,6 +150,12 @@ def main():
     if not find and sorted(known) != on_disk:
         print('mutants: list.txt and the patches differ:', set(known) ^ set(on_disk))
         return 1
+    stale = [name for name in on_disk if subprocess.run(
+        ['git', 'apply', '--check', '--recount', str(MUTANTS / f'{name}.patch')],
+        cwd=ROOT, check=False, capture_output=True).returncode != 0]
+    if stale:
+        print('mutants: these patches no longer apply, bring them up to date:', *stale)
+        return 1
     if not names:
         names = [name for name in on_disk if find or every or known[name][1]]
     wanted = {name: list(TESTS) if find else [known[name][0]] for name in names}

@@ -48,7 +48,8 @@ struct sim_plan {
     uint32_t delay_us; /* mean, of a message */
     uint32_t tx_count; /* before healing */
     uint64_t heal_us;
-    uint64_t end_us; /* progress must have been made by then */
+    uint64_t hold_us; /* goes on so long after healing, liars and all, a transaction now and then */
+    uint64_t end_us;  /* progress must have been made by then */
     uint32_t fault_count;
     struct sim_fault faults[PLAN_FAULTS_MAX];
 };

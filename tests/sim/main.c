@@ -12,6 +12,7 @@
  * sim --seed N --shrink FILE              of a run that fails: a short plan that fails alike
  *     --record FILE   what was said and done, for oracle.py
  * sim --from A --count N                  many; prints what fails, the faults, a summary
+ *     --hold SECONDS  each run goes on so long after healing (also with --seed)
  *     --first         stop at the first that fails
  *     --twice         each seed twice: the digests must be the same
  *     --every-fault   a class of fault that never struck is a failure
@@ -124,6 +125,7 @@ static int plan_outcome(const struct sim_plan *plan)
 struct options {
     uint64_t from;
     uint64_t count;
+    uint64_t hold_s;
     const char *plan_path, *write_path, *shrink_path, *record_path;
     bool one;
     bool trace;
@@ -164,6 +166,9 @@ static bool parse_value(const char *name, const char *value, struct options *out
         out->one = true;
         return true;
     }
+    if (strcmp(name, "--hold") == 0) {
+        return number(value, &out->hold_s) && out->hold_s <= 600;
+    }
     if (strcmp(name, "--count") == 0) {
         return number(value, &out->count);
     }
@@ -198,6 +203,16 @@ static bool write_plan(const char *path, const struct sim_plan *plan, const char
     return fclose(file) == 0;
 }
 
+static void plan_hold(struct sim_plan *plan, uint64_t seconds)
+{
+    plan->hold_us = seconds * 1000000;
+    plan->end_us += plan->hold_us;
+    for (uint32_t i = 0; i < plan->fault_count; i++) {
+        struct sim_fault *fault = &plan->faults[i];
+        fault->to_us += fault_group(fault->class) == FAULT_LIE ? plan->hold_us : 0;
+    }
+}
+
 static uint32_t excused_of(const struct sim_plan *plan)
 {
     uint32_t excused = 0;
@@ -214,6 +229,7 @@ static int run_one(const struct options *options)
     uint64_t digest = 0;
     if (options->plan_path == NULL) {
         plan_expand(options->from, &plan);
+        plan_hold(&plan, options->hold_s);
     } else if (!scenario_read(options->plan_path, &plan)) {
         return 2;
     }
@@ -259,6 +275,7 @@ static int run_many(const struct options *options)
         uint64_t digest = 0;
         uint64_t again = 0;
         plan_expand(options->from + i, &plan);
+        plan_hold(&plan, options->hold_s);
         bool ok = run_plan(&plan, options->trace, &digest);
         if (options->twice) {
             (void)run_plan(&plan, false, &again);
@@ -291,7 +308,7 @@ int main(int argc, char **argv)
     if (!parse(argc, argv, &options)) {
         (void)fprintf(stderr, "usage: sim --seed N | --plan FILE  [--trace] [--write FILE] "
                               "[--shrink FILE] [--record FILE]\n"
-                              "       sim --from A --count N [--first] [--twice] "
+                              "       sim --from A --count N [--hold S] [--first] [--twice] "
                               "[--every-fault]\n");
         return 2;
     }

@@ -152,9 +152,8 @@ static void draw_long_absence(struct draft *draft)
     if (chance(draft, 40)) { /* nobody can build: views without finality, by the hundreds */
         add_whole(draft, FAULT_BUILD, 100);
     }
-    if (chance(draft, 50)) { /* the journal begins and drops files only in such runs */
-        add_whole(draft, FAULT_POWER_NAME, 1 + below(draft, 100));
-    }
+    /* The journal begins and drops files only in such runs. */
+    add_whole(draft, FAULT_POWER_NAME, 1 + below(draft, 100));
     const uint64_t to_us = 5 * SECOND_US + below(draft, 4 * SECOND_US);
     plan_add(plan, &(struct sim_fault){.class = FAULT_CUT,
                                        .node = FAULT_ALL_NODES,
@@ -195,8 +194,10 @@ static void draw_damage(struct draft *draft, uint32_t node)
 {
     static const enum fault_class damage[] = {FAULT_SYNC_LIES, FAULT_ROT, FAULT_MISDIRECTED,
                                               FAULT_STALE, FAULT_MISSING};
-    const uint64_t which = below(draft, sizeof(damage) / sizeof(damage[0]));
-    add_span(draft, damage[which], node, 1);
+    for (uint64_t k = 2 + below(draft, 4); k > 0; k--) {
+        const uint64_t which = below(draft, sizeof(damage) / sizeof(damage[0]));
+        add_span(draft, damage[which], node, 1);
+    }
 }
 
 /* Up to f of them; one in ten plans has one more, and then agreement may break, but the guilty
@@ -216,7 +217,7 @@ static void draw_liars(struct draft *draft)
             draw_liar(draft, liar);
         }
     }
-    if (liars < f && chance(draft, 50)) {
+    if (liars < f && chance(draft, 70)) {
         draw_damage(draft, liar);
     }
 }

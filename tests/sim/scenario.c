@@ -11,6 +11,7 @@
  *   delay_us 8120
  *   txs 12
  *   heal_us 4519283
+ *   hold_us 0
  *   end_us 154519283
  *   # class         node  from us    to us      value
  *   drop            all   0          4519283    16
@@ -62,16 +63,16 @@ static bool read_fault(const char *name, char **rest, struct sim_plan *plan)
 
 static bool read_line(char *line, struct sim_plan *plan)
 {
-    static const char *const fields[] = {"seed",    "n",      "delay_us", "txs",
-                                         "heal_us", "end_us", "members",  "changes"};
+    static const char *const fields[] = {"seed",   "n",       "delay_us", "txs",    "heal_us",
+                                         "end_us", "members", "changes",  "hold_us"};
     char *rest = NULL;
     const char *name = strtok_r(line, " \t", &rest);
     uint64_t value = 0;
     uint32_t field = 0;
-    while (field < 8 && name != NULL && strcmp(name, fields[field]) != 0) {
+    while (field < 9 && name != NULL && strcmp(name, fields[field]) != 0) {
         field++;
     }
-    if (name == NULL || field == 8) {
+    if (name == NULL || field == 9) {
         return name == NULL || read_fault(name, &rest, plan);
     }
     if (!read_number(strtok_r(NULL, " \t", &rest), &value)) {
@@ -82,6 +83,7 @@ static bool read_line(char *line, struct sim_plan *plan)
     plan->delay_us = field == 2 ? (uint32_t)value : plan->delay_us;
     plan->tx_count = field == 3 ? (uint32_t)value : plan->tx_count;
     plan->heal_us = field == 4 ? value : plan->heal_us;
+    plan->hold_us = field == 8 ? value : plan->hold_us;
     plan->end_us = field == 5 ? value : plan->end_us;
     plan->members = field == 6 ? (uint32_t)value : plan->members;
     plan->changes = field == 7 ? (uint32_t)value : plan->changes;
@@ -110,7 +112,8 @@ bool scenario_read(const char *path, struct sim_plan *out)
     out->members = out->members == 0 ? out->n : out->members;
     const bool is_whole = out->n >= 1 && out->n <= 10 && out->members <= out->n &&
                           out->changes <= 20 && out->delay_us >= 1 && out->heal_us > 0 &&
-                          out->end_us > out->heal_us && out->tx_count <= 900;
+                          out->end_us > out->heal_us && out->tx_count <= 500 &&
+                          out->hold_us <= UINT64_C(600000000);
     if (!is_whole) {
         (void)fprintf(stderr, "%s: n, delay_us, heal_us, end_us or txs is out of range\n", path);
     }
@@ -124,6 +127,9 @@ void scenario_write(FILE *file, const struct sim_plan *plan, const char *comment
                   "seed %" PRIu64 "\nn %u\ndelay_us %u\ntxs %u\nheal_us %" PRIu64
                   "\nend_us %" PRIu64 "\n# class         node  from us    to us      value\n",
                   plan->seed, plan->n, plan->delay_us, plan->tx_count, plan->heal_us, plan->end_us);
+    if (plan->hold_us > 0) {
+        (void)fprintf(file, "hold_us %" PRIu64 "\n", plan->hold_us);
+    }
     if (plan->changes > 0) {
         (void)fprintf(file, "members %u\nchanges %u\n", plan->members, plan->changes);
     }

@@ -9,7 +9,8 @@
 
 enum { PAUSE_STEP_US = 20000, BURST_MAX = 20000 };
 
-#define SECOND_US UINT64_C(1000000)
+#define SECOND_US  UINT64_C(1000000)
+#define HOLD_TX_US (5 * SECOND_US)
 
 static bool is_before(const struct sim_event *a, const struct sim_event *b)
 {
@@ -325,10 +326,15 @@ static void push_txs(struct sim_world *world)
         const uint64_t before_us = draw_below(world, DRAW_TX, 3, heal_us);
         world_push(world, k < count ? before_us : after_us, &event);
     }
+    for (uint64_t at_us = 0; at_us < world->plan.hold_us; at_us += HOLD_TX_US) {
+        event.node = (uint32_t)draw_below(world, DRAW_TX, 4, world->plan.n);
+        event.extra = ++world->tx_count;
+        world_push(world, heal_us + at_us, &event);
+    }
     /* One that is sure to arrive, so that progress must be made. */
     event.extra = ++world->tx_count;
     for (event.node = 0; event.node < world->plan.n; event.node++) {
-        world_push(world, heal_us + 2 * SECOND_US, &event);
+        world_push(world, heal_us + world->plan.hold_us + 2 * SECOND_US, &event);
     }
 }
 
@@ -369,7 +375,8 @@ void world_init(struct sim_world *world, const struct sim_plan *plan)
 
 void world_run(struct sim_world *world)
 {
-    const uint64_t settle_us = world->plan.heal_us + 3000000; /* the last injections */
+    const uint64_t settle_us =
+        world->plan.heal_us + world->plan.hold_us + 3000000; /* the last injections */
     while (world->heap_count > 0 && check_class(world->check) == NULL) {
         struct sim_event event = heap_pop(world);
         ASSERT(event.at_us >= world->now_us);
