@@ -193,6 +193,11 @@ static void send_proposal(struct sim_world *world, struct sim_node *node,
         }
     }
     ASSERT(message->block_count == 1);
+    if (message->blocks[0]->shards != NULL) {
+        shards_send(world, node, message->blocks[0], UINT32_MAX);
+        message_free(message);
+        return;
+    }
     world_send(world, CONSENSUS_ALL, message);
 }
 

@@ -99,9 +99,13 @@ const struct sim_block *block_make(struct sim_world *world, const struct sim_bui
     proposal->rest.parent_proposal = build->parent.proposal;
     proposal->rest.leader = sim_leader(&block->set, build->view);
     proposal->rest.block_size = (uint32_t)content.size;
+    if (build->again == NULL && shards_used(world, &block->set, &block->content)) {
+        shards_code(block, content, build->no_code);
+    }
     proposal_hash(proposal, &block->hash);
     const struct sim_block *known = block_find(world, &block->hash);
     if (known != NULL) {
+        free(block->shards);
         free(block);
         return known;
     }

@@ -243,6 +243,8 @@ static const struct sim_block *make_proposal(struct sim_world *world, struct sim
         build.content.txs[0] = 1 + pick(world, node, world->tx_count);
     }
     spoil(world, node, &build.content);
+    build.no_code = shards_used(world, &build.state.set, &build.content) &&
+                    lies(world, node, FAULT_LIE_SHARDS, 2);
     const struct sim_block *block = block_make(world, &build);
     struct vote vote = {.kind = VOTE_PROPOSE,
                         .epoch = block->proposal.light.epoch,
@@ -263,7 +265,11 @@ static void propose_to(struct sim_world *world, struct sim_node *node, uint32_t 
         .kind = SIM_PROPOSAL, .from = node->validator, .via = node->index, .block_count = 1};
     message.epoch = node->epoch;
     message.blocks[0] = make_proposal(world, node, view);
-    send_to(world, mask, &message);
+    if (message.blocks[0]->shards == NULL) {
+        send_to(world, mask, &message);
+    } else {
+        shards_send(world, node, message.blocks[0], mask);
+    }
     remember(world, node, message.blocks[0]);
     vote_on(world, node, message.blocks[0]);
 }
@@ -345,6 +351,17 @@ static void answer_sync(struct sim_world *world, struct sim_node *node,
     world_send(world, message->from, reply);
 }
 
+/* As a validator who passes on what it got, or something else. */
+static void take_shard(struct sim_world *world, struct sim_node *node,
+                       const struct sim_block *block)
+{
+    remember(world, node, block);
+    vote_on(world, node, block);
+    if (lies(world, node, FAULT_LIE_SHARDS, 2)) {
+        shards_lie(world, node, block, pick_mask(world, node));
+    }
+}
+
 static void listen(struct sim_world *world, struct sim_node *node,
                    const struct sim_message *message)
 {
@@ -352,6 +369,9 @@ static void listen(struct sim_world *world, struct sim_node *node,
     case SIM_PROPOSAL:
         remember(world, node, message->blocks[0]);
         vote_on(world, node, message->blocks[0]);
+        return;
+    case SIM_SHARD:
+        take_shard(world, node, message->blocks[0]);
         return;
     case SIM_VOTE:
         if (message->vote.epoch != node->epoch || message->vote.view < node->lie_view + 100) {
@@ -375,6 +395,7 @@ static void listen(struct sim_world *world, struct sim_node *node,
     case SIM_SYNC_ANSWER:
     case SIM_TX:
     case SIM_PEER_UP:
+    case SIM_GET_SHARDS:
         return;
     }
     UNREACHABLE();

@@ -2,7 +2,7 @@
 file(GLOB sim_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.c)
 list(REMOVE_ITEM sim_sources ${CMAKE_CURRENT_LIST_DIR}/main.c)
 add_library(simulator STATIC ${sim_sources})
-target_link_libraries(simulator PUBLIC consensus store crypto wire)
+target_link_libraries(simulator PUBLIC node consensus store crypto wire)
 add_executable(sim ${CMAKE_CURRENT_LIST_DIR}/main.c)
 target_link_libraries(sim PRIVATE simulator)
 if(NOT FUZZ)

@@ -247,6 +247,7 @@ static void node_down(struct sim_node *node)
     sign_state_close(node->sign_state);
     core_free(node);
     held_free(node);
+    shards_clear(node);
     node->journal = NULL;
     node->sign_state = NULL;
     node->up = false;
@@ -289,8 +290,9 @@ void node_step(struct sim_world *world, struct sim_node *node, struct consensus_
 {
     event->now_ms = world_ms(world);
     const enum consensus_verdict verdict = consensus_step(node->core, event, node->actions);
-    if (event->kind == CONSENSUS_ON_PROPOSAL && verdict == CONSENSUS_ACCEPTED) {
-        const struct sim_block *block = block_find(world, &event->proposal.hash);
+    const struct sim_block *block =
+        event->kind == CONSENSUS_ON_PROPOSAL ? block_find(world, &event->proposal.hash) : NULL;
+    if (block != NULL && !block->no_code && verdict == CONSENSUS_ACCEPTED) {
         check_bound(world->check, "pool", pool_add(node, block) ? 0 : SIM_POOL_MAX + 1,
                     SIM_POOL_MAX);
     }
@@ -370,8 +372,8 @@ static uint64_t earliest_ok_ms(struct sim_world *world, const struct sim_node *n
     return at > 0 ? (uint64_t)at : 0;
 }
 
-static void deliver_proposal(struct sim_world *world, struct sim_node *node,
-                             const struct sim_message *message)
+void node_propose(struct sim_world *world, struct sim_node *node, const struct sim_message *message,
+                  bool bad)
 {
     const struct sim_block *block = message->blocks[0];
     const struct vote vote = {.kind = VOTE_PROPOSE,
@@ -386,7 +388,7 @@ static void deliver_proposal(struct sim_world *world, struct sim_node *node,
         .proposal = {.proposal = &block->proposal,
                      .hash = block->hash,
                      .parent_id = block->content.parent_id,
-                     .bad = block->content.salt == UINT64_MAX,
+                     .bad = bad || block->content.salt == UINT64_MAX,
                      .empty = block->content.tx_count == 0,
                      .due_work = ledger_is_due(node, block),
                      .earliest_ok_ms = earliest_ok_ms(world, node, block)}};
@@ -491,7 +493,11 @@ void node_deliver(struct sim_world *world, struct sim_node *node, const struct s
     struct consensus_event event = {.from = epoch_peer(node, message->from)};
     switch (message->kind) {
     case SIM_PROPOSAL:
-        deliver_proposal(world, node, message);
+        node_propose(world, node, message, !shards_check(world, node, message->blocks[0]));
+        return;
+    case SIM_SHARD:
+    case SIM_GET_SHARDS:
+        shards_deliver(world, node, message);
         return;
     case SIM_VOTE:
         deliver_vote(world, node, message);
@@ -590,4 +596,5 @@ void node_retry(struct sim_world *world, struct sim_node *node)
         message->view = node->txs[i];
         world_send(world, CONSENSUS_ALL, message);
     }
+    shards_ask(world, node);
 }

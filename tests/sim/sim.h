@@ -57,6 +57,8 @@ struct sim_block {
     struct sim_content content;
     struct sim_set set;          /* of its epoch */
     struct sim_state true_state; /* after it; for liars, who would otherwise have to execute */
+    uint8_t *shards;             /* all of them; NULL: the block travels whole */
+    bool no_code;                /* they are no code word */
 };
 
 enum sim_message_kind {
@@ -70,6 +72,8 @@ enum sim_message_kind {
     SIM_SYNC_ANSWER,
     SIM_TX,
     SIM_PEER_UP,
+    SIM_SHARD, /* blocks[0], extra: index, view: spoiled */
+    SIM_GET_SHARDS,
 };
 
 struct sim_message {
@@ -163,6 +167,8 @@ struct sim_node {
     uint64_t timer_order; /* of the queued SIM_TIMER that counts */
     struct certificate *final_certificate;
 
+    struct shard_pool *shards; /* NULL until the first one comes */
+
     uint64_t lie_view; /* liar: highest view seen, and last one proposed in */
     uint64_t lied_view;
     const struct sim_block *seen[64];
@@ -241,6 +247,7 @@ struct sim_build {
     struct sim_content content;
     struct sim_state state;        /* after the content's parent */
     const struct sim_block *again; /* E3: the block to propose again, or NULL */
+    bool no_code;                  /* with shards: they are no code word */
 };
 const struct sim_block *block_make(struct sim_world *world, const struct sim_build *build);
 /* vote->validator is a place in the set: whose key that is makes the signature. */
@@ -265,6 +272,9 @@ void node_turn(struct sim_world *world, struct sim_node *node);
 void node_step(struct sim_world *world, struct sim_node *node, struct consensus_event *event);
 void node_deliver(struct sim_world *world, struct sim_node *node,
                   const struct sim_message *message);
+/* The proposal with its block to the core. */
+void node_propose(struct sim_world *world, struct sim_node *node, const struct sim_message *message,
+                  bool bad);
 void node_work(struct sim_world *world, struct sim_node *node);
 void node_retry(struct sim_world *world, struct sim_node *node);
 
@@ -305,6 +315,25 @@ void ledger_build(struct sim_world *world, struct sim_node *node,
 bool ledger_is_due(struct sim_node *node, const struct sim_block *block);
 bool ledger_tx_add(struct sim_node *node, uint64_t tx);
 const struct sim_block *ledger_block(struct sim_node *node, const struct hash *hash);
+
+/* shards.c */
+struct shard_pool;
+bool shards_used(const struct sim_world *world, const struct sim_set *set,
+                 const struct sim_content *content);
+void shards_code(struct sim_block *block, struct bytes content, bool no_code);
+/* Each of the mask its shard. */
+void shards_send(struct sim_world *world, const struct sim_node *node,
+                 const struct sim_block *block, uint32_t mask);
+/* Each of the mask a shard that is not under the root. */
+void shards_lie(struct sim_world *world, const struct sim_node *node, const struct sim_block *block,
+                uint32_t mask);
+void shards_deliver(struct sim_world *world, struct sim_node *node,
+                    const struct sim_message *message);
+/* The code of a whole block is the one that was proposed. */
+bool shards_check(struct sim_world *world, const struct sim_node *node,
+                  const struct sim_block *block);
+void shards_ask(struct sim_world *world, struct sim_node *node);
+void shards_clear(struct sim_node *node);
 
 /* liar.c */
 void liar_deliver(struct sim_world *world, struct sim_node *node,

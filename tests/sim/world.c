@@ -408,6 +408,7 @@ void world_free(struct sim_world *world)
         node_free(&world->nodes[i]);
     }
     for (size_t i = 0; i < world->block_count; i++) {
+        free(world->blocks[i]->shards);
         free(world->blocks[i]);
     }
     free(world->blocks);
