@@ -26,13 +26,13 @@ SEEDS = os.environ.get('SEEDS', '400')
 CC = os.environ.get('CC', 'cc')
 FLAGS = ['-std=c17', '-O1', '-g0', '-w', '-D_XOPEN_SOURCE=700', '-I.']
 LIBS = ['libwire.a', 'libcrypto.a', 'libtypes.a', 'libbase.a']
-SYSTEM = ['-lsecp256k1', '-lcrypto', '-lsodium', '-lcmocka', '-lpthread']
+SYSTEM = ['-lsecp256k1', '-lcrypto', '-lsodium', '-lcmocka', '-lisal', '-lpthread']
 
 CORE = ['consensus/*.c', 'consensus/*/*.c']
 STORE = ['store/journal/*.c', 'store/sign_state/*.c']
 CLUSTER = CORE + ['tests/unit/consensus/cluster.c']
 DISK = STORE + ['tests/sim/disk.c']
-SIM = CORE + STORE + ['tests/sim/*.c']
+SIM = CORE + STORE + ['node/shard/*.c', 'tests/sim/*.c']
 # The order in which --find tries them.
 TESTS = {
     'sim': (SIM, ['--from', '1', '--count', SEEDS, '--first']),
@@ -103,7 +103,7 @@ class Zoo:
         touched = [line[6:].strip() for line in patch.read_text().splitlines()
                    if line.startswith('+++ b/')]
         tree.mkdir()
-        for folder in ('base', 'types', 'wire', 'crypto', 'consensus', 'store', 'tests'):
+        for folder in ('base', 'types', 'wire', 'crypto', 'consensus', 'store', 'node', 'tests'):
             (tree / folder).symlink_to(ROOT / folder)
         for folder in {source.split('/')[0] for source in touched}:
             (tree / folder).unlink()

@@ -23,10 +23,10 @@ done
 cd "$root"
 for compiler in "$@"; do
     mkdir "$scratch/$compiler"
-    find base types wire crypto consensus store/journal store/sign_state tests/sim -name '*.c' |
+    find base types wire crypto consensus store/journal store/sign_state node/shard tests/sim -name '*.c' |
         sort | xargs -P 2 -I{} sh -c "$compiler -w -std=c17 -O2 -D_GNU_SOURCE -I. -c {} \
         -o $scratch/$compiler/\$(echo {} | tr / _).o"
-    "$compiler" -o "$scratch/$compiler/sim" "$scratch/$compiler"/*.o -lsecp256k1 -lcrypto -lsodium -lmsgpackc -lpthread
+    "$compiler" -o "$scratch/$compiler/sim" "$scratch/$compiler"/*.o -lsecp256k1 -lcrypto -lsodium -lmsgpackc -lisal -lpthread
     "$scratch/$compiler/sim" --from 1 --count "$SEEDS" > "$scratch/got"
     cmp "$scratch/want" "$scratch/got" || {
         diff "$scratch/want" "$scratch/got" >&2 || true
