@@ -59,6 +59,7 @@ static void persist_vote(struct sim_node *node, const struct vote *vote)
     uint8_t payload[1 + HASH_SIZE];
     payload[0] = (uint8_t)vote->kind;
     memcpy(payload + 1, vote->proposal.bytes, HASH_SIZE);
+    amnesia_persist(node, vote->view);
     journal_put(node, JOURNAL_VOTE, vote->view, bytes_of(payload, sizeof(payload)));
 }
 
@@ -92,6 +93,9 @@ static void journal_failed(struct sim_world *world, struct sim_node *node, bool 
 
 static void sign(struct sim_world *world, struct sim_node *node, const struct vote *vote)
 {
+    struct journal_status journal;
+    journal_status(node->journal, &journal);
+    sign_state_witness(node->sign_state, journal.unit);
     struct error error = {0};
     enum sign_verdict verdict;
     if (fault_strikes(world, FAULT_POWER_SAVE, DRAW_POWER_SAVE, node->index)) {

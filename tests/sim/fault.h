@@ -81,6 +81,7 @@ enum draw_kind {
     DRAW_POWER_NAME,
     DRAW_DAMAGE,
     DRAW_EPOCH,
+    DRAW_AMNESIA,
     DRAW_KINDS
 };
 

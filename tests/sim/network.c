@@ -132,6 +132,7 @@ static void send_one(struct sim_world *world, uint32_t to, const struct sim_mess
 
 void world_send(struct sim_world *world, uint32_t to, struct sim_message *message)
 {
+    message->sent_us = world->now_us;
     for (uint32_t i = 0; i < world->node_count; i++) {
         const uint32_t validator = world->nodes[i].validator;
         if (validator != message->from && (to == CONSENSUS_ALL || to == validator)) {

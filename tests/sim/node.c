@@ -46,7 +46,7 @@ static void restore_record(void *context, const struct journal_record *record)
     struct sim_node *node = restore->node;
     struct certificate certificate;
     struct hash hash;
-    if (record->epoch != node->epoch) {
+    if (record->epoch != node->epoch && record->type != JOURNAL_WITNESS) {
         return; /* over; its files go when their time comes */
     }
     switch (record->type) {
@@ -64,6 +64,7 @@ static void restore_record(void *context, const struct journal_record *record)
         consensus_restore_certified(node->core, record->view, &hash);
         return;
     case JOURNAL_WITNESS:
+        amnesia_restore(node, record);
         return;
     case JOURNAL_VOTE: {
         ASSERT(record->payload.size == HASH_SIZE + 1);
@@ -206,14 +207,13 @@ void node_turn(struct sim_world *world, struct sim_node *node)
 
 void node_boot(struct sim_world *world, struct sim_node *node)
 {
-    if (node->halted) {
+    if (node->halted || !amnesia_operator(world, node)) {
         return;
     }
     struct error error = {0};
     struct restore restore = {.world = world, .node = node};
     const struct disk_port port = sim_disk_port(&node->disk);
-    const struct sign_identity identity = {.chain_id = {{1}},
-                                           .key = {{(uint8_t)(node->validator + 1)}}};
+    const struct sign_identity identity = node_identity(node);
     node->incarnation++;
     world_trace(world, node->index, "boot %u at height %llu", node->incarnation,
                 (unsigned long long)node->height);
@@ -237,6 +237,9 @@ void node_boot(struct sim_world *world, struct sim_node *node)
         return;
     }
     node->born = true;
+    if (!amnesia_boot(world, node)) {
+        return;
+    }
     sign_state_export(node->sign_state, restore_signed, &restore);
     start(world, node);
 }
@@ -281,6 +284,7 @@ void node_free(struct sim_node *node)
     node_down(node);
     sim_disk_free(&node->disk);
     sim_disk_free(&node->image);
+    sim_disk_free(&node->amnesia.backup);
     for (uint64_t h = 0; h < node->height; h++) {
         free(node->chain[h].certificate);
     }
@@ -289,6 +293,9 @@ void node_free(struct sim_node *node)
 void node_step(struct sim_world *world, struct sim_node *node, struct consensus_event *event)
 {
     event->now_ms = world_ms(world);
+    if (!amnesia_poll(world, node)) {
+        return;
+    }
     const enum consensus_verdict verdict = consensus_step(node->core, event, node->actions);
     const struct sim_block *block =
         event->kind == CONSENSUS_ON_PROPOSAL ? block_find(world, &event->proposal.hash) : NULL;
@@ -412,82 +419,6 @@ static void serve_block(struct sim_world *world, struct sim_node *node,
     }
 }
 
-/* Final blocks from a height on, up to one that has an F of its own. */
-static void serve_sync(struct sim_world *world, struct sim_node *node,
-                       const struct sim_message *message)
-{
-    const uint64_t from = message->view;
-    uint64_t last = 0;
-    for (uint64_t h = from; h <= node->height && h < from + SIM_SYNC_MAX; h++) {
-        last = node->chain[h - 1].certificate != NULL ? h : last;
-        if (block_is_boundary(node->chain[h - 1].block)) {
-            break; /* what comes after it is another set's to prove */
-        }
-    }
-    if (from == 0 || last < from) {
-        return;
-    }
-    struct sim_message *reply = message_new(SIM_SYNC_ANSWER, node);
-    for (uint64_t h = from; h <= last; h++) {
-        reply->blocks[reply->block_count++] = node->chain[h - 1].block;
-    }
-    reply->certificate = malloc(sizeof(*reply->certificate));
-    ASSERT(reply->certificate != NULL);
-    *reply->certificate = *node->chain[last - 1].certificate;
-    world_send(world, message->from, reply);
-}
-
-/* The blocks link on to ours and an F proves the last of them. */
-static bool is_sync_valid(const struct sim_world *world, const struct sim_node *node,
-                          const struct sim_message *message)
-{
-    struct hash parent = {{0}};
-    if (node->height > 0) {
-        parent = node->chain[node->height - 1].block->proposal.light.block_id;
-    }
-    for (uint32_t i = 0; i < message->block_count; i++) {
-        const struct sim_block *block = message->blocks[i];
-        const bool ends = block_is_boundary(block) && i + 1 < message->block_count;
-        if (block->content.height != node->height + 1 + i || ends ||
-            block->proposal.light.epoch != node->epoch ||
-            !hash_equal(&block->content.parent_id, &parent)) {
-            return false;
-        }
-        parent = block->proposal.light.block_id;
-    }
-    const struct sim_block *last = message->blocks[message->block_count - 1];
-    return message->certificate->kind == VOTE_FINALIZE &&
-           message->certificate->epoch == node->epoch &&
-           hash_equal(&message->certificate->proposal, &last->hash) &&
-           message->certificate->signature_count >= validator_quorum(node->set.count) &&
-           fake_verify(world, &node->set, message->certificate);
-}
-
-static void take_sync(struct sim_world *world, struct sim_node *node,
-                      const struct sim_message *message)
-{
-    if (message->block_count == 0 || !is_sync_valid(world, node, message)) {
-        return;
-    }
-    for (uint32_t i = 0; i < message->block_count; i++) {
-        const bool last = i + 1 == message->block_count;
-        (void)pool_add(node, message->blocks[i]);
-        ledger_final(world, node, message->blocks[i], last ? message->certificate : NULL);
-    }
-    const struct sim_block *last = message->blocks[message->block_count - 1];
-    if (block_is_boundary(last)) {
-        node->epoch_over = true; /* the core is not told: there will be another */
-        return;
-    }
-    struct consensus_event event = {.kind = CONSENSUS_ON_ADVANCED,
-                                    .advanced = {.view = last->proposal.light.view,
-                                                 .proposal = last->hash,
-                                                 .block_id = last->proposal.light.block_id,
-                                                 .height = last->content.height,
-                                                 .certificate = message->certificate}};
-    node_step(world, node, &event);
-}
-
 void node_deliver(struct sim_world *world, struct sim_node *node, const struct sim_message *message)
 {
     struct consensus_event event = {.from = epoch_peer(node, message->from)};
@@ -510,6 +441,7 @@ void node_deliver(struct sim_world *world, struct sim_node *node, const struct s
         event.status.epoch = message->epoch;
         event.status.view = message->view;
         event.status.final_view = message->extra;
+        amnesia_hear(node, message);
         node_step(world, node, &event);
         return;
     case SIM_GET_CERTIFICATES:
@@ -523,10 +455,10 @@ void node_deliver(struct sim_world *world, struct sim_node *node, const struct s
         serve_block(world, node, message);
         return;
     case SIM_SYNC_ASK:
-        serve_sync(world, node, message);
+        sync_serve(world, node, message);
         return;
     case SIM_SYNC_ANSWER:
-        take_sync(world, node, message);
+        sync_take(world, node, message);
         return;
     case SIM_TX:
         (void)ledger_tx_add(node, message->view);

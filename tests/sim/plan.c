@@ -238,6 +238,36 @@ static void draw_epochs(struct draft *draft)
     draft->quiet = chance(&own, 20);
 }
 
+static bool has_excused(const struct sim_plan *plan)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < plan->n; i++) {
+        any = any || fault_is_excused(plan, i);
+    }
+    return any;
+}
+
+/* One validator loses files again and again; more than f that cannot be relied on are promised
+ * nothing, so nobody else lies or has a bad disk; and the set stays, for the guard counts the
+ * answers of one.  Draws of its own: other plans stay. */
+static void draw_amnesia(struct draft *draft)
+{
+    struct sim_plan *plan = draft->plan;
+    struct draft own = {.plan = plan, .random = draw_hash(plan->seed, DRAW_AMNESIA, 0, 0)};
+    struct sim_fault fault = {.class = FAULT_AMNESIA};
+    if (plan->n < 4 || plan->changes > 0 || has_excused(plan) || chance(&own, 50)) {
+        return;
+    }
+    fault.node = any_node(&own);
+    for (uint64_t at_us = SECOND_US + below(&own, SECOND_US); at_us < plan->heal_us;
+         at_us += SECOND_US / 5 + below(&own, 3 * SECOND_US / 2)) {
+        fault.to_us = at_us;
+        fault.from_us = at_us - below(&own, 3 * at_us / 4) - 1; /* when the copy was made */
+        fault.value = 1 + below(&own, 7);
+        plan_add(plan, &fault);
+    }
+}
+
 void plan_expand(uint64_t seed, struct sim_plan *out)
 {
     struct draft draft = {.plan = out, .random = draw_hash(seed, DRAW_PLAN, 0, 0)};
@@ -256,4 +286,5 @@ void plan_expand(uint64_t seed, struct sim_plan *out)
         draw_disks(&draft);
     }
     draw_liars(&draft);
+    draw_amnesia(&draft);
 }

@@ -2,6 +2,7 @@
 #define TESTS_SIM_SIM_H
 
 #include "consensus/consensus.h"
+#include "consensus/guard/guard.h"
 #include "crypto/crypto.h"
 #include "store/journal/journal.h"
 #include "store/sign_state/sign_state.h"
@@ -20,6 +21,7 @@
  *   node.c    one honest node: events         act.c       carrying out a core's actions
  *   block.c   blocks, fake signatures         ledger.c    fake execution, the final chain
  *   epoch.c   sets of validators              liar.c      the dishonest validator
+ *   sync.c    final blocks for who is behind  amnesia.c   files lost or old, the operator
  *   check.c   what must hold (knows no rule)
  *
  * Every decision comes from draw(), every event from the queue: one plan is one run. */
@@ -81,6 +83,7 @@ struct sim_message {
     uint32_t from; /* validator */
     uint32_t via;  /* the process that sent it */
     uint64_t epoch;
+    uint64_t sent_us;
     uint64_t view; /* or height, or transaction */
     uint64_t extra;
     struct vote vote;
@@ -129,6 +132,29 @@ struct sim_final {
     struct certificate *certificate; /* F on this very proposal, or NULL */
 };
 
+/* The value of FAULT_AMNESIA; what it does stands in amnesia.c. */
+enum sim_amnesia_kind {
+    SIM_AMNESIA_NONE,
+    SIM_LOST_JOURNAL,
+    SIM_LOST_SIGN_STATE,
+    SIM_LOST_BOTH,
+    SIM_LOST_END, /* of the journal */
+    SIM_OLD_JOURNAL,
+    SIM_OLD_SIGN_STATE,
+    SIM_OLD_BOTH,
+    SIM_AMNESIA_COUNT,
+};
+
+struct sim_amnesia {
+    enum sim_amnesia_kind kind; /* what the operator finds at the next boot */
+    struct sim_disk backup;
+    bool has_backup;
+    bool guarded;
+    struct consensus_guard guard;
+    uint64_t told; /* the number of writes of sign.state that the journal last named */
+    uint64_t boot_us;
+};
+
 struct sim_node {
     uint32_t index;     /* of this process: its place in the network */
     uint32_t validator; /* whose key it holds */
@@ -168,6 +194,8 @@ struct sim_node {
     struct certificate *final_certificate;
 
     struct shard_pool *shards; /* NULL until the first one comes */
+
+    struct sim_amnesia amnesia;
 
     uint64_t lie_view; /* liar: highest view seen, and last one proposed in */
     uint64_t lied_view;
@@ -288,6 +316,25 @@ void record_final(struct sim_world *world, const struct sim_node *node,
 /* leader.c */
 /* The place of the leader of a view. */
 uint32_t sim_leader(const struct sim_set *set, uint64_t view);
+
+/* sync.c */
+void sync_serve(struct sim_world *world, struct sim_node *node, const struct sim_message *message);
+void sync_take(struct sim_world *world, struct sim_node *node, const struct sim_message *message);
+
+/* amnesia.c */
+void amnesia_turns(struct sim_world *world, const struct sim_fault *fault, bool begins);
+/* Before a boot: what the operator does about it.  False: the disk is full or broken. */
+bool amnesia_operator(struct sim_world *world, struct sim_node *node);
+/* The journal's word on sign.state, of any epoch. */
+void amnesia_restore(struct sim_node *node, const struct journal_record *record);
+/* Whose sign.state it is. */
+struct sign_identity node_identity(const struct sim_node *node);
+/* In a boot, journal and sign.state open: false, and the node does not start, unless they agree. */
+bool amnesia_boot(struct sim_world *world, struct sim_node *node);
+void amnesia_persist(struct sim_node *node, uint64_t view);
+void amnesia_hear(struct sim_node *node, const struct sim_message *message);
+/* False: the disk failed, and the node has stopped. */
+bool amnesia_poll(struct sim_world *world, struct sim_node *node);
 
 /* damage.c: a fault of group DISK begins or ends. */
 void damage_turns(struct sim_world *world, const struct sim_fault *fault, bool begins);

@@ -141,7 +141,9 @@ static void fault_turns(struct sim_world *world, const struct sim_event *event)
     if (world->healed) {
         return;
     }
-    if (fault_group(fault->class) == FAULT_DISK) {
+    if (fault->class == FAULT_AMNESIA) {
+        amnesia_turns(world, fault, begins);
+    } else if (fault_group(fault->class) == FAULT_DISK) {
         damage_turns(world, fault, begins);
     } else if (fault->class == FAULT_CRASH && begins) {
         crash_all(world, fault);
