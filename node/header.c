@@ -36,9 +36,18 @@ static bool ancestor_id(struct driver *d, const struct tip *parent, uint64_t hei
         ASSERT(u != NULL);
         *out = u->parent_id;
     }
-    /* A failing disk says nothing about the block: d->error stops the node. */
-    return height >= d->committed.height ||
-           store_block_id(d->store, height, out, &d->error) == STORE_FOUND;
+    if (height >= d->committed.height) {
+        return true;
+    }
+    /* A failing disk says nothing about the block, nor does a final block whose id is not there:
+     * d->error stops the node. */
+    const enum store_answer answer = store_block_id(d->store, height, out, &d->error);
+    if (answer == STORE_ABSENT) {
+        return error_set(&d->error, EXIT_CODE_CORRUPT,
+                         "%.120s/chain.db: the id of block %llu is missing; " BLOCKS_FETCH_AGAIN,
+                         d->config.data_dir, (unsigned long long)height);
+    }
+    return answer == STORE_FOUND;
 }
 
 void blocks_beacon(const struct hash *output, struct hash *beacon)

@@ -406,14 +406,18 @@ static bool open_signer(struct driver *d, bool fresh, struct error *error)
 }
 
 /* A key that has voted before must not start from nothing: only a data directory without
- * blocks and without a journal, of a key that was never used, may make a new sign.state. */
+ * blocks, but for those that came with a snapshot, and without a journal, of a key that was
+ * never used, may make a new sign.state. */
 static bool open_journal(struct driver *d, struct error *error)
 {
+    struct store_status status;
     char path[CONFIG_PATH_MAX];
     if (!node_config_path(path, d->config.data_dir, "journal", error)) {
         return false;
     }
-    const bool fresh = d->committed.height == 0 && access(path, F_OK) != 0;
+    store_status(d->store, &status);
+    const bool fresh =
+        (d->committed.height == 0 || status.first_height > 1) && access(path, F_OK) != 0;
     if (!open_signer(d, fresh, error) || !make_dir(path, error) ||
         !disk_posix_open(path, &d->journal_disk, error) ||
         !journal_open(&d->journal_disk, restore_record, d, &d->journal, error) ||

@@ -17,6 +17,7 @@ enum { SERVE_BUFFER_MAX = API_PROVE_KEY_MAX + 8 };
 struct holding {
     struct store_buffer buffers[SERVE_BUFFER_MAX];
     uint32_t count;
+    uint64_t read; /* bytes, held or not */
 };
 
 static struct store_buffer *hold(struct holding *holding)
@@ -277,6 +278,7 @@ static void answer_snapshot(struct driver *d, const struct api_request *request,
 {
     struct store_buffer *bytes = hold(holding);
     const enum exit_code code = sync_serving_answer(d->snapshots, request, driver_now_ms(), bytes);
+    holding->read = sync_serving_read(d->snapshots);
     if (code != EXIT_CODE_OK) {
         fail(answer, code,
              code == EXIT_CODE_QUOTA ? "not ready; ask again in a moment"
@@ -364,6 +366,7 @@ static void pay(const struct payer *payer, const struct api_request *request,
     for (uint32_t i = 0; i < holding->count; i++) {
         size += holding->buffers[i].size;
     }
+    size = holding->read > size ? holding->read : size;
     const uint64_t proofs = request->kind == API_PROVE ? request->key_count : 0;
     const uint64_t cost = 1 + proofs + size / SERVE_UNIT_SIZE;
     budget_charge(payer->own, payer->key, cost, now_ms);

@@ -93,6 +93,8 @@ static const char *check_ancestors(const struct sync_anchor *anchor, uint64_t la
 {
     static struct wire_block block; /* 8 KB */
     struct hash expected = *parent;
+    bool carries = false;
+    uint64_t carried = 0; /* the highest block that one of them says is final */
     for (uint32_t i = anchor->count - 1; i > 0; i--) {
         const uint64_t height = last - (anchor->count - i);
         if (!wire_decode_block(anchor->blocks[i - 1], &block) || block.header.height != height ||
@@ -102,10 +104,14 @@ static const char *check_ancestors(const struct sync_anchor *anchor, uint64_t la
         out[i - 1] = (struct store_final){
             .height = height, .block_id = expected, .block = anchor->blocks[i - 1]};
         expected = block.header.parent_id;
+        if (block.has_last_final && !carries) {
+            carries = true;
+            carried = block.last_final.light.height;
+        }
     }
-    return block.has_last_final || block.header.height == 1
+    return block.header.height == 1 || (carries && block.header.height <= carried + 1)
                ? NULL
-               : "its first block does not say what the chain carries";
+               : "its first block lies above what the chain carries";
 }
 
 const char *sync_anchor_check(const struct genesis *genesis,
@@ -114,6 +120,9 @@ const char *sync_anchor_check(const struct genesis *genesis,
 {
     static struct wire_block child; /* 8 KB */
     const uint32_t last = anchor->count - 1;
+    if (manifest->height < SYNC_HEIGHT_MIN) {
+        return "its height is too low";
+    }
     if (manifest->height < last || !wire_decode_block(anchor->blocks[last], &child)) {
         return "the last block of its anchor does not decode";
     }
@@ -136,6 +145,7 @@ enum { ANCHOR_OVERHEAD = 32, BLOCK_OVERHEAD = 8 };
 struct run {
     struct store_buffer blocks[SYNC_ANCHOR_BLOCK_MAX];
     uint32_t count;
+    size_t size;
     struct store_buffer finality;
 };
 
@@ -147,22 +157,33 @@ static void run_free(struct run *run)
     store_buffer_free(&run->finality);
 }
 
-/* From H + 1 down to the block that tells what the chain carries. */
-static enum store_answer run_read(struct store *store, uint64_t height, struct run *run,
+/* From H + 1 down to the block behind the one that the newest last_final up to H names. */
+static enum store_answer run_read(struct store *store, uint64_t height, size_t max, struct run *run,
                                   struct error *error)
 {
     static struct wire_block block; /* 8 KB */
     bool enough = false;
+    uint64_t least = 1; /* the height to go down to */
+    if (height < SYNC_HEIGHT_MIN || height == UINT64_MAX) {
+        return STORE_ABSENT;
+    }
     enum store_answer answer = store_finality(store, height + 1, &run->finality, error);
+    run->size = run->finality.size + ANCHOR_OVERHEAD;
     for (uint64_t h = height + 1; answer == STORE_FOUND && !enough; h--) {
         if (run->count == SYNC_ANCHOR_BLOCK_MAX || h == 0) {
             return STORE_ABSENT;
         }
         struct store_buffer *bytes = &run->blocks[run->count++];
         answer = store_block(store, h, bytes, error);
-        enough = answer == STORE_FOUND && h <= height &&
-                 wire_decode_block(bytes_of(bytes->data, bytes->size), &block) &&
-                 (block.has_last_final || h == 1);
+        run->size += bytes->size + BLOCK_OVERHEAD;
+        if (run->size > max) {
+            return STORE_ABSENT;
+        }
+        if (answer == STORE_FOUND && h <= height && least == 1 &&
+            wire_decode_block(bytes_of(bytes->data, bytes->size), &block) && block.has_last_final) {
+            least = block.last_final.light.height + 1;
+        }
+        enough = h <= height && h <= least;
     }
     return answer;
 }
@@ -171,13 +192,9 @@ static void run_encode(const struct run *run, struct store_buffer *out)
 {
     struct wire_writer writer;
     struct bytes encoded;
-    size_t room = run->finality.size + ANCHOR_OVERHEAD;
-    for (uint32_t i = 0; i < run->count; i++) {
-        room += run->blocks[i].size + BLOCK_OVERHEAD;
-    }
-    out->data = malloc(room);
+    out->data = malloc(run->size);
     ASSERT(out->data != NULL);
-    wire_writer_init(&writer, out->data, room);
+    wire_writer_init(&writer, out->data, run->size);
     wire_write_array(&writer, 2);
     wire_write_array(&writer, run->count);
     for (uint32_t i = run->count; i > 0; i--) {
@@ -188,11 +205,11 @@ static void run_encode(const struct run *run, struct store_buffer *out)
     out->size = encoded.size;
 }
 
-enum store_answer sync_anchor_read(struct store *store, uint64_t height, struct store_buffer *out,
-                                   struct error *error)
+enum store_answer sync_anchor_read(struct store *store, uint64_t height, size_t max,
+                                   struct store_buffer *out, struct error *error)
 {
     struct run run = {.count = 0};
-    const enum store_answer answer = run_read(store, height, &run, error);
+    const enum store_answer answer = run_read(store, height, max, &run, error);
     if (answer == STORE_FOUND) {
         run_encode(&run, out);
     }

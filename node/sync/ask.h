@@ -10,6 +10,7 @@ struct sync_source {
     struct sync_peer peer;
     struct net_client *client; /* NULL: not connected */
     bool banned;               /* it has lied */
+    bool passed;               /* what it offered could not be had; the others' turn */
     struct api_answer answer;  /* to the last question; points into event */
     struct net_event event;
 };

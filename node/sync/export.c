@@ -2,6 +2,9 @@
 
 #include "node/sync/sync.h"
 
+/* In a folder there is room for all of them. */
+enum { ANCHOR_SIZE_MAX = SYNC_ANCHOR_BLOCK_MAX * FRAME_SIZE_MAX };
+
 static bool put_chunk(struct snapshot_source *source, struct snapshot_folder *folder,
                       uint32_t index, struct error *error)
 {
@@ -30,7 +33,8 @@ static bool export_source(const struct sync_export *what, struct snapshot_source
     struct store_buffer anchor = {0};
     struct snapshot_folder *folder = NULL;
     const uint64_t height = snapshot_source_height(source);
-    const enum store_answer answer = sync_anchor_read(what->store, height, &anchor, error);
+    const enum store_answer answer =
+        sync_anchor_read(what->store, height, ANCHOR_SIZE_MAX, &anchor, error);
     bool done =
         answer == STORE_FOUND ||
         (answer == STORE_ABSENT &&
@@ -61,11 +65,14 @@ bool sync_export(const struct sync_export *what, struct error *error)
     struct snapshot_source *source = NULL;
     store_status(what->store, &status);
     const uint64_t height = status.applied_height > 0 ? status.applied_height - 1 : 0;
-    const enum store_answer answer = snapshot_source_open(what->store, height, &source, error);
+    const enum store_answer answer =
+        height < SYNC_HEIGHT_MIN ? STORE_ABSENT
+                                 : snapshot_source_open(what->store, height, &source, error);
     if (answer != STORE_FOUND) {
         return answer == STORE_ABSENT &&
-               error_set(error, EXIT_CODE_NOT_FOUND,
-                         "no state there whose root a final header has; there must be two blocks");
+               error_set(
+                   error, EXIT_CODE_NOT_FOUND,
+                   "no state there whose root a final header has; there must be three blocks");
     }
     const bool done = export_source(what, source, error);
     snapshot_source_close(source);

@@ -11,8 +11,9 @@
 #include "node/sync/sync.h"
 
 enum { PATH_SIZE = 1024, BUSY_MS = 200, BUSY_MAX = 150, AGAIN_MS = 1000 };
-/* Attempts without any offer until blocks are fetched instead; those where a source says that it
- * has none, as its chain is too short, count for several. */
+/* Attempts without an offer, or with one that nobody gave all of, until blocks are fetched
+ * instead; those where a source says that it has none, as its chain is too short, count for
+ * several. */
 enum { EMPTY_MAX = 20, YOUNG_WEIGHT = 6 };
 
 /* A manifest that a certificate stands behind, and who gave it. */
@@ -28,7 +29,7 @@ struct joining {
     struct sync_asker asker;
     struct sync_source sources[SYNC_SOURCE_MAX];
     uint32_t young; /* sources that have no snapshot: their chain is too short */
-    uint32_t empty; /* attempts without an offer, weighted */
+    uint32_t empty; /* attempts that led nowhere, weighted */
     struct sync_offer best;
     char restore[PATH_SIZE];
     char folder[PATH_SIZE];
@@ -134,9 +135,12 @@ static void choose(struct joining *joining)
     offer_free(&joining->best);
     joining->young = 0;
     for (uint32_t i = 0; i < joining->join->source_count && !joining->join->stopped(); i++) {
-        if (!joining->sources[i].banned) {
+        if (!joining->sources[i].banned && !joining->sources[i].passed) {
             compare(joining, &joining->sources[i]);
         }
+    }
+    for (uint32_t i = 0; joining->best.source == NULL && i < joining->join->source_count; i++) {
+        joining->sources[i].passed = false; /* all others had their turn */
     }
 }
 
@@ -181,6 +185,9 @@ static bool follow(struct joining *joining, bool *done, struct error *error)
     bool ok = fetched != SYNC_FAILED;
     if (fetched == SYNC_MANIFEST) {
         sync_ban(best->source, "a manifest with false sizes");
+    } else if (fetched == SYNC_SOME) {
+        best->source->passed = true;
+        joining->empty++;
     } else if (fetched == SYNC_ALL) {
         ok = restore(joining, folder, error);
         *done = ok;
@@ -194,13 +201,16 @@ static bool attempt(struct joining *joining, bool *done, struct error *error)
 {
     choose(joining);
     if (joining->best.source != NULL) {
-        joining->empty = 0;
-        return follow(joining, done, error);
+        if (!follow(joining, done, error)) {
+            return false;
+        }
+    } else {
+        joining->empty += joining->young > 0 ? YOUNG_WEIGHT : 1;
     }
-    joining->empty += joining->young > 0 ? YOUNG_WEIGHT : 1;
-    if (joining->empty >= EMPTY_MAX) {
-        log_line(LOG_INFO, "sync", "no peer offers a state; fetching blocks");
+    if (!*done && joining->empty >= EMPTY_MAX) {
+        log_line(LOG_INFO, "sync", "no peer gives a whole state; fetching blocks");
         *done = true;
+        return snapshot_restore_drop(joining->join->options.dir, error);
     }
     return true;
 }
@@ -211,10 +221,10 @@ static bool make_dir(const char *path, struct error *error)
            error_set(error, EXIT_CODE_STORE, "%.200s: cannot be made", path);
 }
 
-static bool has_chain(const char *data_dir)
+static bool has_database(const char *data_dir, const char *name)
 {
     char path[PATH_SIZE];
-    const int length = snprintf(path, sizeof(path), "%s/chain.db", data_dir);
+    const int length = snprintf(path, sizeof(path), "%s/%s", data_dir, name);
     return length < 0 || (size_t)length >= sizeof(path) || access(path, F_OK) == 0;
 }
 
@@ -255,8 +265,14 @@ bool sync_join(const struct sync_join *join, struct error *error)
     if (!snapshot_restore_finish(join->options.dir, error)) {
         return false;
     }
-    if (has_chain(join->options.dir) || join->source_count == 0) {
+    if (has_database(join->options.dir, "chain.db") || join->source_count == 0) {
         return true;
+    }
+    if (has_database(join->options.dir, "state.db")) {
+        return error_set(error, EXIT_CODE_USAGE,
+                         "%.200s/state.db: there without chain.db; move it away, keep sign/ and "
+                         "journal/",
+                         join->options.dir);
     }
     struct joining *joining = calloc(1, sizeof(*joining));
     key = crypto_key_generate();

@@ -10,7 +10,8 @@
 /* A state that is held. */
 struct held {
     struct snapshot_source *source; /* NULL: free */
-    struct store_buffer manifest;   /* once it is made */
+    struct store_buffer manifest;   /* once it is made ... */
+    struct snapshot_manifest parts; /* ... and what it says */
     uint64_t begun_ms;
     uint64_t used_ms;
 };
@@ -19,11 +20,16 @@ struct held {
  * somebody asked for who has another node's manifest. */
 enum { HELD_OFFERED, HELD_ASKED, HELD_COUNT };
 
+/* Bytes charged for opening a past height, which reads undo records. */
+enum { OPEN_COST = 4 * SNAPSHOT_CHUNK_SIZE };
+
 enum cutting { CUTTING_NONE, CUTTING_UNDER_WAY, CUTTING_DONE };
 
 struct sync_serving {
     struct store *store;
     struct held held[HELD_COUNT];
+    uint64_t tried_ms[HELD_COUNT]; /* the last attempt to open one; 0: none */
+    uint64_t read;                 /* by the answer under way */
     /* The thread that makes a manifest, at most one; others read its fields when DONE. */
     pthread_t thread;
     struct held *cut;
@@ -31,6 +37,7 @@ struct sync_serving {
     atomic_bool stop;
     bool cut_made;
     struct store_buffer made;
+    struct snapshot_manifest made_parts; /* points into it */
     struct error error;
 };
 
@@ -60,6 +67,7 @@ static void cut_end(struct sync_serving *serving)
         held_free(serving->cut);
     } else {
         serving->cut->manifest = serving->made;
+        serving->cut->parts = serving->made_parts;
         log_line(LOG_INFO, "sync", "snapshot height=%llu",
                  (unsigned long long)snapshot_source_height(serving->cut->source));
     }
@@ -87,6 +95,13 @@ static void *cut_run(void *context)
     struct sync_serving *serving = context;
     serving->cut_made = snapshot_source_manifest(serving->cut->source, &serving->stop,
                                                  &serving->made, &serving->error);
+    if (serving->cut_made &&
+        snapshot_manifest_decode(bytes_of(serving->made.data, serving->made.size),
+                                 &serving->made_parts) != SNAPSHOT_OK) {
+        store_buffer_free(&serving->made);
+        serving->cut_made =
+            error_set(&serving->error, EXIT_CODE_CORRUPT, "its own manifest is not sound");
+    }
     atomic_store(&serving->cutting, CUTTING_DONE);
     return NULL;
 }
@@ -99,7 +114,8 @@ void sync_serving_poll(struct sync_serving *serving, uint64_t now_ms)
     for (size_t i = 0; i < HELD_COUNT; i++) {
         struct held *held = &serving->held[i];
         if (held->source != NULL && held != serving->cut &&
-            now_ms - held->used_ms > SYNC_HELD_IDLE_MS) {
+            (now_ms - held->used_ms > SYNC_HELD_IDLE_MS ||
+             now_ms - held->begun_ms > SYNC_HELD_MS)) {
             held_free(held);
         }
     }
@@ -116,25 +132,50 @@ static struct held *held_find(struct sync_serving *serving, uint64_t height)
     return NULL;
 }
 
+/* Few attempts to open one: each reads undo records or blocks, whether it succeeds or not. */
+static bool may_try(struct sync_serving *serving, size_t place, uint64_t now_ms)
+{
+    const uint64_t last = serving->tried_ms[place];
+    if (last != 0 && now_ms - last < SYNC_ASKED_IDLE_MS) {
+        return false;
+    }
+    serving->tried_ms[place] = now_ms;
+    return true;
+}
+
+static bool held_open(struct sync_serving *serving, struct held *held, uint64_t height,
+                      uint64_t now_ms)
+{
+    struct error error;
+    const enum store_answer answer =
+        snapshot_source_open(serving->store, height, &held->source, &error);
+    if (answer == STORE_FAILED) {
+        log_line(LOG_ODD, "sync", "no snapshot: %s", error.detail);
+    }
+    held->begun_ms = now_ms;
+    return answer == STORE_FOUND;
+}
+
 /* The state after a height, held from now on.  QUOTA when another one is asked for. */
 static enum exit_code held_take(struct sync_serving *serving, uint64_t height, uint64_t now_ms,
                                 struct held **out)
 {
-    struct error error;
     struct held *held = held_find(serving, height);
+    if (height < SYNC_HEIGHT_MIN) {
+        return EXIT_CODE_NOT_FOUND;
+    }
     if (held == NULL) {
         held = &serving->held[HELD_ASKED];
         if (held->source != NULL &&
             (held == serving->cut || now_ms - held->used_ms < SYNC_ASKED_IDLE_MS)) {
             return EXIT_CODE_QUOTA;
         }
-        held_free(held);
-        const enum store_answer answer =
-            snapshot_source_open(serving->store, height, &held->source, &error);
-        if (answer == STORE_FAILED) {
-            log_line(LOG_ODD, "sync", "no snapshot: %s", error.detail);
+        if (!may_try(serving, HELD_ASKED, now_ms)) {
+            return EXIT_CODE_QUOTA;
         }
-        if (answer != STORE_FOUND) {
+        held_free(held);
+        serving->read += OPEN_COST;
+        if (!held_open(serving, held, height, now_ms)) {
             return EXIT_CODE_NOT_FOUND;
         }
     }
@@ -167,49 +208,102 @@ static enum exit_code manifest_of(struct sync_serving *serving, struct held *hel
     return EXIT_CODE_QUOTA;
 }
 
-/* The state for newcomers: the one that is offered, while it is new or others still fetch it. */
+/* The anchor of a height; what does not fit an answer is not read to its end. */
+static enum store_answer anchor_read(struct sync_serving *serving, uint64_t height,
+                                     struct store_buffer *out)
+{
+    struct error error;
+    const enum store_answer answer =
+        sync_anchor_read(serving->store, height, SYNC_ANCHOR_ANSWER_MAX, out, &error);
+    serving->read += answer == STORE_FOUND ? out->size : FRAME_SIZE_MAX;
+    if (answer == STORE_FAILED) {
+        log_line(LOG_ODD, "sync", "no anchor: %s", error.detail);
+    }
+    return answer;
+}
+
+/* The newest of a few heights that can be proven in one answer; 0: none. */
+static uint64_t find_newest(struct sync_serving *serving)
+{
+    struct store_status status;
+    store_status(serving->store, &status);
+    for (uint64_t back = 1; back <= SYNC_OFFER_TRIES; back++) {
+        struct store_buffer anchor = {0};
+        if (status.applied_height < back + SYNC_HEIGHT_MIN) {
+            return 0;
+        }
+        const bool there =
+            anchor_read(serving, status.applied_height - back, &anchor) == STORE_FOUND;
+        store_buffer_free(&anchor);
+        if (there) {
+            return status.applied_height - back;
+        }
+    }
+    return 0;
+}
+
+/* The state for newcomers: the one that is offered, until sync_serving_poll lets it go. */
 static enum exit_code held_offer(struct sync_serving *serving, uint64_t now_ms, struct held **out)
 {
     struct held *held = &serving->held[HELD_OFFERED];
-    struct store_status status;
-    struct error error;
-    store_status(serving->store, &status);
-    const uint64_t height = held->source == NULL ? 0 : snapshot_source_height(held->source);
-    const bool old = height + SYNC_HELD_OLD < status.applied_height;
-    if (held->source != NULL && held != serving->cut && old &&
-        (now_ms - held->used_ms > SYNC_HELD_IDLE_MS || now_ms - held->begun_ms > SYNC_HELD_MS)) {
-        held_free(held);
-    }
     if (held->source == NULL) {
-        const uint64_t newest = status.applied_height > 0 ? status.applied_height - 1 : 0;
-        const enum store_answer answer =
-            snapshot_source_open(serving->store, newest, &held->source, &error);
-        if (answer != STORE_FOUND) {
+        const uint64_t height = may_try(serving, HELD_OFFERED, now_ms) ? find_newest(serving) : 0;
+        if (height == 0 || !held_open(serving, held, height, now_ms)) {
             return EXIT_CODE_NOT_FOUND;
         }
-        held->begun_ms = now_ms;
     }
     held->used_ms = now_ms;
     *out = held;
     return EXIT_CODE_OK;
 }
 
-static enum exit_code anchor_of(struct sync_serving *serving, uint64_t height,
-                                struct store_buffer *out)
+/* Whether a manifest has a part of this place. */
+static bool has_part(const struct snapshot_manifest *manifest, const struct hash *prefix,
+                     uint32_t depth)
+{
+    uint32_t low = 0;
+    uint32_t high = manifest->part_count;
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        const struct snapshot_part part = snapshot_part_at(manifest, middle);
+        const int order = hash_compare(&part.prefix, prefix);
+        if (order == 0) {
+            return part.depth == depth;
+        }
+        low = order < 0 ? middle + 1 : low;
+        high = order < 0 ? high : middle;
+    }
+    return false;
+}
+
+/* A place that is none is refused unread where the manifest is there, and else paid for. */
+static enum exit_code chunk_of(struct sync_serving *serving, struct held *held,
+                               const struct api_request *request, struct store_buffer *out)
 {
     struct error error;
-    const enum store_answer answer = sync_anchor_read(serving->store, height, out, &error);
+    if (held->manifest.data != NULL && !has_part(&held->parts, &request->hash, request->depth)) {
+        return EXIT_CODE_NOT_FOUND;
+    }
+    const enum store_answer answer =
+        snapshot_source_chunk(held->source, &request->hash, request->depth, out, &error);
+    serving->read += out->size > SNAPSHOT_CHUNK_SIZE ? out->size : SNAPSHOT_CHUNK_SIZE;
     return answer == STORE_FOUND ? EXIT_CODE_OK : EXIT_CODE_NOT_FOUND;
+}
+
+uint64_t sync_serving_read(const struct sync_serving *serving)
+{
+    return serving->read;
 }
 
 enum exit_code sync_serving_answer(struct sync_serving *serving, const struct api_request *request,
                                    uint64_t now_ms, struct store_buffer *out)
 {
     struct held *held = NULL;
-    struct error error;
+    serving->read = 0;
     sync_serving_poll(serving, now_ms);
     if (request->kind == API_ANCHOR) {
-        return anchor_of(serving, request->height, out);
+        return anchor_read(serving, request->height, out) == STORE_FOUND ? EXIT_CODE_OK
+                                                                         : EXIT_CODE_NOT_FOUND;
     }
     const bool newcomer = request->kind == API_SNAPSHOT && request->height == 0;
     const enum exit_code code = newcomer ? held_offer(serving, now_ms, &held)
@@ -217,10 +311,6 @@ enum exit_code sync_serving_answer(struct sync_serving *serving, const struct ap
     if (code != EXIT_CODE_OK) {
         return code;
     }
-    if (request->kind == API_SNAPSHOT) {
-        return manifest_of(serving, held, out);
-    }
-    const enum store_answer answer =
-        snapshot_source_chunk(held->source, &request->hash, request->depth, out, &error);
-    return answer == STORE_FOUND ? EXIT_CODE_OK : EXIT_CODE_NOT_FOUND;
+    return request->kind == API_SNAPSHOT ? manifest_of(serving, held, out)
+                                         : chunk_of(serving, held, request, out);
 }

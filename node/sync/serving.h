@@ -12,9 +12,10 @@ struct sync_serving;
 
 enum {
     SYNC_HELD_IDLE_MS = 60000, /* without a question a state goes */
-    SYNC_HELD_MS = 600000,     /* the longest that questions keep an old one from giving way */
-    SYNC_HELD_OLD = 64,        /* blocks after which newcomers get a newer one */
-    SYNC_ASKED_IDLE_MS = 5000, /* a state of another's choice gives way to the next */
+    SYNC_HELD_MS = 600000,     /* the longest that questions keep one: it costs disk */
+    SYNC_ASKED_IDLE_MS = 5000, /* a state of another's choice gives way to the next, and an
+                                * attempt to open one to the next attempt */
+    SYNC_OFFER_TRIES = 4,      /* heights looked at for one whose anchor fits a frame */
 };
 
 struct sync_serving *sync_serving_new(struct store *store); /* NULL: no memory */
@@ -25,7 +26,11 @@ void sync_serving_free(struct sync_serving *serving);       /* NULL is allowed *
 enum exit_code sync_serving_answer(struct sync_serving *serving, const struct api_request *request,
                                    uint64_t now_ms, struct store_buffer *out);
 
-/* Let go of what nobody asks for any more. */
+/* Bytes that the last answer is to be charged for, given or refused: what it read or may have
+ * read. */
+uint64_t sync_serving_read(const struct sync_serving *serving);
+
+/* Let go of what nobody asks for any more, and of what was held for long. */
 void sync_serving_poll(struct sync_serving *serving, uint64_t now_ms);
 
 #endif /* NODE_SYNC_SERVING_H */

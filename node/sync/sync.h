@@ -7,10 +7,14 @@
 
 /* What ties a snapshot to the chain, for whoever trusts the genesis alone. */
 
-/* Blocks up to H + 1 and the finality of the last: [[BLOCK bin, ...], LAST_FINAL bin].  They begin
- * at the newest block up to H that carries a last_final, or at block 1: whoever goes on must know
- * what the chain carries (K2). */
-enum { SYNC_ANCHOR_BLOCK_MAX = 64 };
+/* Blocks up to H + 1 and the finality of the last: [[BLOCK bin, ...], LAST_FINAL bin].  Whoever
+ * goes on must know what the chain carries (K2), and the id of every height that a later block
+ * may say is final, which is any above that: they begin at or below the height behind the one
+ * that the newest last_final up to H names, or at block 1. */
+enum { SYNC_ANCHOR_BLOCK_MAX = 64, SYNC_ANCHOR_ANSWER_MAX = FRAME_SIZE_MAX - 256 };
+
+/* The lowest H: a chain that began behind block 1 could not be told from one that has all. */
+enum { SYNC_HEIGHT_MIN = 2 };
 
 struct sync_anchor {
     uint32_t count; /* 2 .. SYNC_ANCHOR_BLOCK_MAX */
@@ -39,8 +43,8 @@ struct sync_export {
 MUST_USE bool sync_export(const struct sync_export *what, struct error *error);
 
 /* The anchor of height H as chain.db has it; ABSENT when block H + 1 has no finality of its
- * own. */
-MUST_USE enum store_answer sync_anchor_read(struct store *store, uint64_t height,
+ * own, when the blocks do not go back far enough, and when they are more than max bytes. */
+MUST_USE enum store_answer sync_anchor_read(struct store *store, uint64_t height, size_t max,
                                             struct store_buffer *out, struct error *error);
 
 #endif /* NODE_SYNC_SYNC_H */

@@ -89,10 +89,13 @@ enum snapshot_verdict snapshot_reader_end(struct snapshot_reader *reader)
         return reader->verdict == SNAPSHOT_OK ? SNAPSHOT_FORM : reader->verdict;
     }
     snapshot_fold_end(&reader->fold, &found);
-    if (found.node.kind != part->node.kind || !hash_equal(&found.node.hash, &part->node.hash)) {
+    if (!hash_equal(&found.node.hash, &part->node.hash)) {
         return SNAPSHOT_ROOT;
     }
-    return found.leaves == part->leaves && found.size == part->size ? SNAPSHOT_OK : SNAPSHOT_SIZES;
+    return found.node.kind == part->node.kind && found.leaves == part->leaves &&
+                   found.size == part->size
+               ? SNAPSHOT_OK
+               : SNAPSHOT_SIZES;
 }
 
 enum snapshot_verdict snapshot_chunk_verify(const struct snapshot_part *part, struct bytes chunk)

@@ -41,7 +41,7 @@ enum snapshot_verdict {
     SNAPSHOT_ORDER, /* not ascending, overlapping, or outside its place */
     SNAPSHOT_CUT,   /* the parts are not those of the cut */
     SNAPSHOT_ROOT,  /* it leads to another hash */
-    SNAPSHOT_SIZES, /* the right content, and the manifest lied about its size */
+    SNAPSHOT_SIZES, /* the right content, and the manifest lied about size or kind */
 };
 
 /* A few words for people. */

@@ -301,6 +301,15 @@ bool snapshot_restore_finish(const char *data_dir, struct error *error)
     return finish(data_dir, NULL, error);
 }
 
+bool snapshot_restore_drop(const char *data_dir, struct error *error)
+{
+    char restore[FILES_PATH_MAX];
+    char ready[FILES_PATH_MAX];
+    return files_path(restore, data_dir, restore_name, error) &&
+           files_path(ready, restore, ready_name, error) &&
+           (files_exist(ready) || files_remove_dir(restore, error));
+}
+
 bool snapshot_restore(const struct snapshot_restore *what, struct error *error)
 {
     const struct snapshot_manifest *manifest = snapshot_folder_manifest(what->folder);

@@ -94,4 +94,7 @@ MUST_USE bool snapshot_restore(const struct snapshot_restore *what, struct error
 /* What store_open begins with: end a restore that was interrupted after it was decided. */
 MUST_USE bool snapshot_restore_finish(const char *data_dir, struct error *error);
 
+/* Give up what was fetched: data_dir/restore goes, unless a restore was decided. */
+MUST_USE bool snapshot_restore_drop(const char *data_dir, struct error *error);
+
 #endif /* STORE_SNAPSHOT_SNAPSHOT_H */

@@ -1,6 +1,6 @@
 #!/bin/sh
 # state_sync.sh GRADUS BENCH_NETWORK LIAR: a validator that lost its databases joins by the state of the others, while
-# the first of its three sources lies: about a chunk, then about the sizes in the manifest.
+# the first of its three sources lies: about a chunk, then about the sizes in the manifest; then a new one joins.
 GRADUS=$1
 LOAD=$2
 LIAR=$3
@@ -58,4 +58,14 @@ wait_for 30 agreed
 sed -i 's/^listen/state_sync = 1\nlisten/' "$net/validator-3/node.ini"
 join_beside_liar chunk "a chunk that is not the state's"
 join_beside_liar manifest "a manifest with false sizes"
+
+# A key that never voted, on a machine where there is nothing.
+stop 3 TERM
+rm -r "$net/validator-3/data"
+rm "$net/validator-3/keys/consensus.key.used"
+"$LOAD" "$net" --count 200 --latency 0 --without 3 --expect
+: >"$net/validator-3/node.log"
+up --only 3
+wait_for 60 agreed
+grep -q "sync: restoring" "$net/validator-3/node.log" || fail "it did not join by the state"
 echo "state root $(field state_root <"$E2E_DIR/status" | head -n 1) on all four"

@@ -9,6 +9,7 @@
 enum { FAR = 8, TRIES = 2000, WAIT_NS = 1000000 };
 
 static struct lone a;
+static uint64_t later_ms; /* the clock of questions is this far ahead */
 
 /* A snapshot as a newcomer gets it. */
 struct taken {
@@ -33,6 +34,7 @@ static int close_lone(void **state)
 {
     (void)state;
     lone_no_evidence = false;
+    later_ms = 0;
     lone_close(&a);
     return 0;
 }
@@ -53,7 +55,7 @@ static struct taken offer_get(void)
     for (int i = 0; i < TRIES && code == EXIT_CODE_QUOTA; i++) {
         const struct timespec rest = {.tv_nsec = WAIT_NS};
         (void)nanosleep(&rest, NULL);
-        code = ask(&newest, driver_now_ms(), &offer.manifest_bytes);
+        code = ask(&newest, driver_now_ms() + later_ms, &offer.manifest_bytes);
     }
     assert_int_equal(code, EXIT_CODE_OK);
     assert_int_equal(
@@ -110,7 +112,8 @@ static void an_anchor_tells_what_is_carried(void **state)
     lone_no_evidence = true;
     open_lone(state);
     const uint64_t height = a.d->committed.height - 1;
-    assert_int_equal(sync_anchor_read(a.d->store, height, &bytes, &error), STORE_FOUND);
+    assert_int_equal(sync_anchor_read(a.d->store, height, FRAME_SIZE_MAX, &bytes, &error),
+                     STORE_FOUND);
     assert_true(sync_anchor_decode(bytes_of(bytes.data, bytes.size), &anchor));
     assert_int_equal(anchor.count, height + 1);
     struct taken offer = offer_get();
@@ -120,6 +123,38 @@ static void an_anchor_tells_what_is_carried(void **state)
     memmove(less.blocks, less.blocks + 1, less.count * sizeof(less.blocks[0]));
     assert_non_null(check(&offer.manifest, &less));
     offer_free(&offer);
+    store_buffer_free(&bytes);
+}
+
+/* Of a chain whose block 7 says no more than that 4 is final: a later one may name 5 or 6. */
+static void an_anchor_goes_down_to_what_is_carried(void **state)
+{
+    (void)state;
+    enum { CARRIER = 7, CARRIED = 4 };
+    struct directory directory;
+    struct store *store = NULL;
+    struct store_buffer carrier = {0};
+    struct store_buffer bytes = {0};
+    struct sync_anchor anchor;
+    struct error error;
+    assert_true(directory_make(&directory));
+    const struct store_options options = {.dir = directory.path, .chain_id = a.d->chain_id};
+    assert_true(store_open(&options, &store, &error));
+    assert_int_equal(store_block(a.d->store, CARRIED + 1, &carrier, &error), STORE_FOUND);
+    for (uint64_t h = 1; h <= CARRIER + 1; h++) {
+        const struct store_final final = {
+            .height = h,
+            .block_id = {{(uint8_t)h}},
+            .block = h == CARRIER ? bytes_of(carrier.data, carrier.size) : bytes_of("block", 5),
+            .finality = bytes_of("final", 5)};
+        assert_true(store_append_final(store, &final, 1, &error));
+    }
+    assert_int_equal(sync_anchor_read(store, CARRIER, FRAME_SIZE_MAX, &bytes, &error), STORE_FOUND);
+    assert_true(sync_anchor_decode(bytes_of(bytes.data, bytes.size), &anchor));
+    assert_int_equal(anchor.count, CARRIER + 1 - CARRIED);
+    store_close(store);
+    directory_remove(&directory);
+    store_buffer_free(&carrier);
     store_buffer_free(&bytes);
 }
 
@@ -184,9 +219,82 @@ static void places_are_few(void **state)
     request.depth = 256; /* no key is there */
     assert_int_equal(ask(&request, now + 20000, &chunk), EXIT_CODE_NOT_FOUND);
     offer_free(&offer);
+    later_ms = 20000;
     offer = offer_get(); /* the newcomers' has stayed */
     offer_free(&offer);
     sync_serving_poll(a.d->snapshots, now + 1000000);
+}
+
+/* What cannot be given costs nothing to refuse, or is charged as if it were given. */
+static void refusals_are_paid(void **state)
+{
+    (void)state;
+    struct store_buffer out = {0};
+    struct taken offer = offer_get();
+    const uint64_t now = driver_now_ms();
+    struct api_request request = {
+        .kind = API_CHUNK, .height = offer.manifest.height, .depth = PROOF_DEPTH_MAX};
+    assert_int_equal(ask(&request, now, &out), EXIT_CODE_NOT_FOUND);
+    assert_int_equal(sync_serving_read(a.d->snapshots), 0); /* not a part */
+    request.height--;
+    assert_int_equal(ask(&request, now, &out), EXIT_CODE_NOT_FOUND);
+    assert_true(sync_serving_read(a.d->snapshots) > 2 * SNAPSHOT_CHUNK_SIZE); /* opened, read */
+    assert_int_equal(ask(&request, now, &out), EXIT_CODE_NOT_FOUND);
+    assert_int_equal(sync_serving_read(a.d->snapshots), SNAPSHOT_CHUNK_SIZE);
+    request.height = 1000;
+    assert_int_equal(ask(&request, now + 10000, &out), EXIT_CODE_NOT_FOUND);
+    request.height = 1001; /* that failed, and the next may not be tried at once */
+    assert_int_equal(ask(&request, now + 10001, &out), EXIT_CODE_QUOTA);
+    request = (struct api_request){.kind = API_ANCHOR, .height = 1000};
+    assert_int_equal(ask(&request, now, &out), EXIT_CODE_NOT_FOUND);
+    assert_true(sync_serving_read(a.d->snapshots) >= FRAME_SIZE_MAX);
+    offer_free(&offer);
+}
+
+/* Questions that never end do not keep a state for ever. */
+static void a_hold_ends(void **state)
+{
+    (void)state;
+    struct store_buffer out = {0};
+    struct taken offer = offer_get();
+    const uint64_t now = driver_now_ms();
+    const uint64_t height = offer.manifest.height - 1;
+    const struct api_request request = {.kind = API_SNAPSHOT, .height = height};
+    enum exit_code code = EXIT_CODE_QUOTA;
+    for (int i = 0; i < TRIES && code == EXIT_CODE_QUOTA; i++) {
+        const struct timespec rest = {.tv_nsec = WAIT_NS};
+        (void)nanosleep(&rest, NULL);
+        code = ask(&request, now, &out);
+    }
+    assert_int_equal(code, EXIT_CODE_OK);
+    uint32_t opened = 0;
+    for (uint64_t at = 10000; at < 2 * SYNC_HELD_MS; at += 10000) {
+        store_buffer_free(&out);
+        (void)ask(&request, now + at, &out);
+        opened += sync_serving_read(a.d->snapshots) > 0 ? 1 : 0;
+    }
+    assert_int_equal(opened, 1);
+    store_buffer_free(&out);
+    offer_free(&offer);
+}
+
+/* A chain that began behind block 1 would pass for a whole one. */
+static void the_first_height_is_refused(void **state)
+{
+    (void)state;
+    struct store_buffer bytes = {0};
+    struct error error;
+    struct taken offer = offer_get();
+    struct snapshot_manifest low = offer.manifest;
+    low.height = 1;
+    assert_string_equal(check(&low, &offer.anchor), "its height is too low");
+    assert_int_equal(sync_anchor_read(a.d->store, 1, FRAME_SIZE_MAX, &bytes, &error), STORE_ABSENT);
+    assert_int_equal(sync_anchor_read(a.d->store, 2, FRAME_SIZE_MAX, &bytes, &error), STORE_FOUND);
+    store_buffer_free(&bytes);
+    assert_int_equal(sync_anchor_read(a.d->store, 2, 500, &bytes, &error), STORE_ABSENT);
+    const struct api_request request = {.kind = API_SNAPSHOT, .height = 1};
+    assert_int_equal(ask(&request, driver_now_ms(), &bytes), EXIT_CODE_NOT_FOUND);
+    offer_free(&offer);
 }
 
 int main(void)
@@ -194,8 +302,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_offer_holds, open_lone, close_lone),
         cmocka_unit_test_setup_teardown(an_anchor_tells_what_is_carried, open_lone, close_lone),
+        cmocka_unit_test_setup_teardown(an_anchor_goes_down_to_what_is_carried, open_lone,
+                                        close_lone),
         cmocka_unit_test_setup_teardown(lies_are_refused, open_lone, close_lone),
         cmocka_unit_test_setup_teardown(places_are_few, open_lone, close_lone),
+        cmocka_unit_test_setup_teardown(refusals_are_paid, open_lone, close_lone),
+        cmocka_unit_test_setup_teardown(a_hold_ends, open_lone, close_lone),
+        cmocka_unit_test_setup_teardown(the_first_height_is_refused, open_lone, close_lone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -256,6 +256,9 @@ static void test_chunk_lies(void **state)
     lied.leaves++;
     assert_int_equal(snapshot_chunk_verify(&lied, chunk), SNAPSHOT_SIZES);
     lied = *part;
+    lied.node.kind = STATE_TREE_LEAF;
+    assert_int_equal(snapshot_chunk_verify(&lied, chunk), SNAPSHOT_SIZES);
+    lied = *part;
     lied.depth = 1; /* another place, where not all of it lies */
     assert_int_equal(snapshot_chunk_verify(&lied, chunk), SNAPSHOT_ORDER);
     free(copy);
