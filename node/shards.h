@@ -5,7 +5,7 @@
 #include "node/shard/coder.h"
 #include "node/shard/pool.h"
 
-/* Proposals whose block travels in shards (docs/protocol.md 3.10, docs/decisions/0009).
+/* Proposals whose block travels in shards (docs/protocol.md 3.10, docs/decisions/0010).
  *
  *   leader     block built -> coded by the worker -> proposal signed -> each its own shard
  *   validator  own shard -> to all others at once; any k -> restored and checked by the
