@@ -1,3 +1,4 @@
+#include "consensus/announced.h"
 #include "consensus/epoch.h"
 #include "consensus/parts.h"
 
@@ -157,6 +158,9 @@ enum consensus_verdict on_built(struct consensus *core, const struct consensus_e
         slot->rests = true;
         slot->rest_final = core->fin.view;
         return CONSENSUS_EARLY;
+    }
+    if (event->proposal.proposal->rest.da_mode == DA_SHARD) {
+        (void)on_announced(core, slot->view); /* we wait as long as those who restore it */
     }
     slot->candidate = candidate;
     core->proposal_ms = core->now_ms;

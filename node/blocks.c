@@ -484,13 +484,15 @@ bool blocks_replay(struct driver *d, const struct wire_block *block, bool commit
                          "copy for analysis, then " BLOCKS_FETCH_AGAIN,
                          d->config.data_dir, (unsigned long long)header->height);
     }
+    /* After a rollback they may be those of a faulty program; after a restore there are none. */
     struct store_buffer stored = {0};
+    const struct bytes right = bytes_of(results.data, results.size);
     const enum store_answer answer = store_results(d->store, header->height, &stored, error);
+    const bool same =
+        answer == STORE_FOUND && bytes_equal(bytes_of(stored.data, stored.size), right);
     store_buffer_free(&stored);
-    const bool kept =
-        answer == STORE_FOUND ||
-        (answer == STORE_ABSENT &&
-         store_put_results(d->store, header->height, bytes_of(results.data, results.size), error));
+    const bool kept = same || (answer != STORE_FAILED &&
+                               store_put_results(d->store, header->height, right, error));
     free(results.data);
     return kept && store_commit(d->store, tip->overlay, error);
 }

@@ -172,11 +172,11 @@ static void refresh_admission(struct driver *d)
 
 void driver_run_timers(struct driver *d)
 {
+    shards_poll(d); /* before a timer that is about the same block */
     if (driver_now_ms() >= d->timer_at_ms) {
         d->timer_at_ms = UINT64_MAX;
         driver_step(d, &(struct consensus_event){.kind = CONSENSUS_ON_TIMEOUT});
     }
-    shards_poll(d);
     blocks_retry_certify(d);
     guard_poll(d);
     catchup_poll(d);

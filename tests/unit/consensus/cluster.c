@@ -189,6 +189,7 @@ static void do_build(struct cluster *cluster, uint32_t i, const struct consensus
     struct proposal proposal;
     const struct hash hash =
         cluster_propose(cluster, action->build.view, &action->build.parent, 0, &proposal);
+    proposal.rest.da_mode = cluster->build_shards ? DA_SHARD : DA_FULL;
     const bool empty = cluster->build_empty || action->build.carrier_only;
     const struct consensus_event event = {
         .kind = CONSENSUS_ON_BUILT,

@@ -38,7 +38,8 @@ typedef bool cluster_filter(const struct cluster *cluster, const struct cluster_
 struct cluster {
     uint32_t n;
     uint64_t now_ms;
-    bool build_empty;         /* what DO_BUILD makes */
+    bool build_empty; /* what DO_BUILD makes */
+    bool build_shards;
     uint64_t boundary_height; /* blocks of this height name another set; 0: none do */
     cluster_filter *filter;
     struct cluster_node nodes[CLUSTER_NODES_MAX];

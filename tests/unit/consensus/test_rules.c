@@ -190,6 +190,30 @@ static enum consensus_verdict announce(struct cluster *cluster, uint64_t view)
         cluster, SELF, (struct consensus_event){.kind = CONSENSUS_ON_ANNOUNCED, .announced = view});
 }
 
+static uint32_t lead_until_nullify_ms(bool shards)
+{
+    struct cluster *cluster = solo_make(4, SELF, true);
+    cluster->build_shards = shards;
+    for (uint64_t view = 1; view <= SELF; view++) {
+        (void)solo_certificate(cluster, SELF, VOTE_NULLIFY, view, NULL);
+    }
+    uint32_t waited_ms = 0;
+    while (solo_signed(cluster, SELF, VOTE_NULLIFY) == 0 && waited_ms < 10000) {
+        cluster_run(cluster, 1);
+        waited_ms++;
+    }
+    assert_int_equal(solo_signed(cluster, SELF, VOTE_PROPOSE), 1);
+    cluster_free(cluster);
+    return waited_ms;
+}
+
+/* 32.1: the leader waits as long as the others: its NULLIFY would end the view for all. */
+static void leader_of_shards(void **state)
+{
+    (void)state;
+    assert_true(lead_until_nullify_ms(true) >= lead_until_nullify_ms(false) + 100);
+}
+
 /* 32.1: a proposal whose block is on its way stops t_lead and puts t_cert off by one delay, once;
  * what it turns out to be counts as ever. */
 static void announced(void **state)
@@ -432,6 +456,7 @@ int main(void)
         cmocka_unit_test(null_excludes_final),
         cmocka_unit_test(reasons_to_nullify),
         cmocka_unit_test(announced),
+        cmocka_unit_test(leader_of_shards),
         cmocka_unit_test(backoff),
         cmocka_unit_test(late_votes),
         cmocka_unit_test(unfinal_blocks),
