@@ -45,6 +45,7 @@ struct sync_fetch {
     struct sync_source *sources;
     uint32_t source_count;
     struct snapshot_folder *folder;
+    const struct store_options *options; /* dir and reserve_bytes: chunks stop before that */
     bool (*stopped)(void);
 };
 

@@ -1,6 +1,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include <sys/statvfs.h>
+
 #include "base/log.h"
 #include "node/sync/ask.h"
 
@@ -73,14 +75,30 @@ static void give_back(struct pool *pool, uint32_t part, enum part_state state)
     (void)pthread_mutex_unlock(&pool->lock);
 }
 
+/* The restore itself needs as much again; the store looks after that. */
+static bool has_room(const struct store_options *options, struct error *error)
+{
+    struct statvfs disk;
+    if (statvfs(options->dir, &disk) != 0) {
+        return error_set(error, EXIT_CODE_STORE, "%.200s: cannot be looked at", options->dir);
+    }
+    const uint64_t free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+    return free_bytes >= options->reserve_bytes + SNAPSHOT_CHUNK_SIZE_MAX ||
+           error_set(
+               error, EXIT_CODE_DISK_FULL,
+               "%.200s: no room for the state above disk_reserve_mib; free space, start again",
+               options->dir);
+}
+
 /* Judge and keep what was given; whether the source may be asked on. */
 static bool keep(struct worker *worker)
 {
     struct pool *pool = worker->pool;
     struct sync_source *source = worker->source;
-    enum snapshot_verdict verdict;
+    enum snapshot_verdict verdict = SNAPSHOT_OK;
     struct error error;
-    const bool put = snapshot_folder_put(pool->fetch->folder, worker->part, source->answer.body,
+    const bool put = has_room(pool->fetch->options, &error) &&
+                     snapshot_folder_put(pool->fetch->folder, worker->part, source->answer.body,
                                          &verdict, &error);
     sync_ask_end(source);
     if (put) {

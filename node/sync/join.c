@@ -180,6 +180,7 @@ static bool follow(struct joining *joining, bool *done, struct error *error)
                                      .sources = joining->sources,
                                      .source_count = joining->join->source_count,
                                      .folder = folder,
+                                     .options = &joining->join->options,
                                      .stopped = joining->join->stopped};
     const enum sync_fetched fetched = sync_fetch(&fetch, error);
     bool ok = fetched != SYNC_FAILED;

@@ -251,6 +251,33 @@ static void refusals_are_paid(void **state)
     offer_free(&offer);
 }
 
+/* The same from a stranger's session: its budget ends after some of them. */
+static void a_stranger_pays(void **state)
+{
+    (void)state;
+    enum { MANY = 300 }; /* far fewer than questions that cost one */
+    static struct api_answer answer;
+    uint8_t buffer[64];
+    struct wire_writer writer;
+    uint32_t refused = 0;
+    struct net_event event = {.kind = NET_EVENT_REQUEST,
+                              .role = NET_ROLE_ANON,
+                              .lane = NET_LANE_BULK,
+                              .key = lone_net_key(0),
+                              .session = 1};
+    const struct api_request request = {
+        .kind = API_CHUNK, .height = a.d->committed.height - 2, .depth = PROOF_DEPTH_MAX};
+    wire_writer_init(&writer, buffer, sizeof(buffer));
+    api_write_request(&writer, &request);
+    assert_true(wire_writer_end(&writer, &event.bytes));
+    for (uint32_t i = 0; i < MANY; i++) {
+        serve_request(a.d, &event);
+        assert_true(api_decode_answer(bytes_of(lone_reply, lone_reply_size), &answer));
+        refused += answer.code == EXIT_CODE_NOT_FOUND ? 1 : 0;
+    }
+    assert_in_range(refused, 1, MANY / 2);
+}
+
 /* Questions that never end do not keep a state for ever. */
 static void a_hold_ends(void **state)
 {
@@ -307,6 +334,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(lies_are_refused, open_lone, close_lone),
         cmocka_unit_test_setup_teardown(places_are_few, open_lone, close_lone),
         cmocka_unit_test_setup_teardown(refusals_are_paid, open_lone, close_lone),
+        cmocka_unit_test_setup_teardown(a_stranger_pays, open_lone, close_lone),
         cmocka_unit_test_setup_teardown(a_hold_ends, open_lone, close_lone),
         cmocka_unit_test_setup_teardown(the_first_height_is_refused, open_lone, close_lone),
     };
