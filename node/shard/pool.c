@@ -102,7 +102,9 @@ static bool path_of(const struct shard_set *set, const struct shard_offer *offer
     out->index = offer->index;
     out->count = set->code.count;
     out->size = (uint32_t)(offer->path.size / HASH_SIZE);
-    memcpy(out->siblings, offer->path.data, offer->path.size);
+    if (offer->path.size > 0) { /* else data may be NULL, which memcpy does not take */
+        memcpy(out->siblings, offer->path.data, offer->path.size);
+    }
     return true;
 }
 
