@@ -135,6 +135,9 @@ static struct shard_set *open_set(struct driver *d, uint32_t from, const struct 
     struct shard_code code;
     event.proposal.proposal = &message->proposal;
     event.proposal.hash = *hash;
+    if (!shard_pool_has_room(&d->shards->pool, &message->proposal.light)) {
+        return NULL;
+    }
     const enum proposed_verdict wanted = proposed_judge(d, &event, &message->signature);
     if (wanted != PROPOSED_TAKE) {
         if (wanted == PROPOSED_FALSE) {

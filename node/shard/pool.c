@@ -67,6 +67,13 @@ static struct shard_set *find_place(struct shard_pool *pool, const struct propos
     return takes && of_view < SHARD_ROOT_MAX ? lowest : NULL;
 }
 
+bool shard_pool_has_room(struct shard_pool *pool, const struct proposal_light *light)
+{
+    const bool has_room = find_place(pool, light) != NULL;
+    pool->refused_count += has_room ? 0 : 1;
+    return has_room;
+}
+
 struct shard_set *shard_pool_open(struct shard_pool *pool, const struct proposal *proposal,
                                   const struct hash *hash, const struct shard_code *code)
 {

@@ -47,6 +47,9 @@ void shard_pool_clear(struct shard_pool *pool);
 
 /* NULL: none of this proposal. */
 struct shard_set *shard_pool_find(struct shard_pool *pool, const struct hash *hash);
+/* Whether a set could be opened for it; a no is counted.  Asked before a signature is checked: a
+ * leader may sign any number of proposals of one view. */
+MUST_USE bool shard_pool_has_room(struct shard_pool *pool, const struct proposal_light *light);
 /* A new set that collects.  NULL: the view has its sets, all others are of higher views, or
  * there is no memory. */
 struct shard_set *shard_pool_open(struct shard_pool *pool, const struct proposal *proposal,

@@ -126,6 +126,9 @@ static bool lock_take(struct lock *lock, const char *dir, struct error *error)
             return false;
         }
         lock->files[i] = open(path, O_RDWR | O_CLOEXEC);
+        if (lock->files[i] < 0 && errno != ENOENT) {
+            return backup_fail(path, "lock", error); /* absent: no database; else maybe a node */
+        }
         if (lock->files[i] >= 0 && fcntl(lock->files[i], F_SETLK, &wanted) != 0) {
             return error_set(error, EXIT_CODE_STORE, "%.200s: a node uses it; stop it first",
                              folder);

@@ -296,6 +296,11 @@ static void bounds(void **state)
         send_shard(made.leader, 0, false);
         assert_true((set_of() != NULL) == (salt <= SHARD_ROOT_MAX));
     }
+    const uint64_t refused = lone.d->shards->count.refused;
+    make(0, 6, LIE_NONE); /* without room no signature is looked at */
+    made.message.signature.bytes[3] ^= 1;
+    send_shard(made.leader, 0, false);
+    assert_int_equal(lone.d->shards->count.refused, refused);
     make(20, 1, LIE_NONE); /* a view that is far */
     send_shard(made.leader, 0, false);
     assert_null(set_of());
