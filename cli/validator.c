@@ -85,6 +85,8 @@ static void print_missing(const struct set_change *change)
     if ((change->action == CHANGE_ADD || change->action == CHANGE_REKEY) &&
         !set_change_has(change, change->seat)) {
         (void)printf("  next: seat %u sends gradus validator ready\n", change->seat);
+    } else if (!set_change_is_ready(change)) {
+        (void)printf("  next: more members say that they are there: gradus validator approve\n");
     }
 }
 
@@ -92,9 +94,13 @@ static void print_change(const struct set_change *change, const char *where)
 {
     char hash[2 * HASH_SIZE + 1];
     hex_encode(change->next_set_hash.bytes, HASH_SIZE, hash);
-    (void)printf("%s: %s seat %u, to %u members, approvals %u of %u\n  next set %s\n", where,
-                 action_name(change->action), change->seat, change->members,
-                 count_bits(change->approvals), validator_quorum(changes.set.count), hash);
+    (void)printf("%s: %s seat %u, to %u members", where, action_name(change->action), change->seat,
+                 change->members);
+    if (change->accepted_height == 0) {
+        (void)printf(", approvals %u of %u", count_bits(change->approvals),
+                     validator_quorum(changes.set.count));
+    }
+    (void)printf("\n  next set %s\n", hash);
 }
 
 static void print_text(void)

@@ -228,9 +228,10 @@ static void put_next_set(struct execution *x, const struct validator_set *next)
     buffer_put(x->buffer, &key, encode_set(next, buffer));
 }
 
-/* Stores it as open or, with a quorum of *set behind it, as accepted. */
+/* Stores it as open or, with a quorum of *set behind it, as accepted.  Of the approvals only the
+ * last one then says that somebody is there: the others may be a week old. */
 static enum code change_settle(struct execution *x, struct set_change *change,
-                               const struct validator_set *set)
+                               const struct validator_set *set, const struct address *last)
 {
     struct bytes value;
     const uint32_t quorum = validator_quorum(set->count);
@@ -248,6 +249,9 @@ static enum code change_settle(struct execution *x, struct set_change *change,
     if (buffer_get(x->buffer, &open, &value)) {
         buffer_remove(x->buffer, &open);
     }
+    bool fresh = false;
+    memset(change->approvals, 0, sizeof(change->approvals));
+    (void)mark_seats(set, last, change->approvals, &fresh);
     change->accepted_height = x->block->height;
     change->accepted_ms = x->now_ms;
     change_store(x, change);
@@ -294,7 +298,7 @@ enum code execute_validator_propose(struct execution *x, struct call *call)
     crypto_digest(TAG_VALIDATOR_SET, encode_set(&next, buffer), &change.next_set_hash);
     change.members = next.count;
     ledger_event(x, EVENT_CHANGE_PROPOSED, &change.next_set_hash, change.action, change.seat);
-    return change_settle(x, &change, &set);
+    return change_settle(x, &change, &set, &call->tx->sender);
 }
 
 /* Approved after it was accepted: the seat is alive. */
@@ -353,7 +357,7 @@ enum code execute_validator_approve(struct execution *x, struct call *call)
     }
     ledger_event(x, EVENT_CHANGE_APPROVED, &change.next_set_hash, count_approvals(&change),
                  validator_quorum(set.count));
-    return change_settle(x, &change, &set);
+    return change_settle(x, &change, &set, &call->tx->sender);
 }
 
 /* ---- Readiness ------------------------------------------------------------------------- */

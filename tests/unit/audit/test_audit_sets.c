@@ -35,7 +35,8 @@ static struct hash set_hash_of(const struct validator_set *set)
     return out;
 }
 
-/* Proposed by account 0 and approved by 1 and 2, in the block being made. */
+/* Proposed by account 0, approved by 1 and 2, and said again by 0 and 1 once it is accepted, in
+ * the block being made. */
 static void agree(struct archive *a, const struct body_validator_propose *body)
 {
     struct validator_set next = a->set;
@@ -50,6 +51,8 @@ static void agree(struct archive *a, const struct body_validator_propose *body)
     archive_send(a, 0, TX_VALIDATOR_PROPOSE, body);
     archive_send(a, 1, TX_VALIDATOR_APPROVE, &approve);
     archive_send(a, 2, TX_VALIDATOR_APPROVE, &approve);
+    archive_send(a, 0, TX_VALIDATOR_APPROVE, &approve);
+    archive_send(a, 1, TX_VALIDATOR_APPROVE, &approve);
 }
 
 static void leave(struct archive *a)

@@ -31,6 +31,15 @@ static struct hash agree(struct test_chain *chain, const struct body_validator_p
     return next;
 }
 
+/* Accepted: those up to account `last` are still there. */
+static void confirm(struct test_chain *chain, const struct hash *next, uint32_t first,
+                    uint32_t last)
+{
+    for (uint32_t i = first; i <= last; i++) {
+        assert_int_equal(sets_approve(chain, i, 0, next), CODE_OK);
+    }
+}
+
 static void expect_quiet(const struct test_chain *chain, uint64_t epoch)
 {
     const struct state_epoch next = sets_next(chain);
@@ -90,7 +99,8 @@ static void a_member_is_added_once_it_is_ready(void **state)
     assert_int_equal(change.accepted_height, chain->height);
     assert_int_equal(change.members, 5);
     /* K3: all four who are there do not stand for the one who is not. */
-    assert_int_equal(sets_approve(chain, 3, 0, &next), CODE_OK);
+    confirm(chain, &next, 0, 1);
+    confirm(chain, &next, 3, 3);
     for (int i = 0; i < 5; i++) {
         expect_quiet(chain, 0);
         assert_false(state_next_due(&chain->view).waiting);
@@ -113,7 +123,8 @@ static void too_few_known_alive_make_no_boundary(void **state)
     struct body_validator_propose body = sets_proposal(chain, CHANGE_REKEY, 0);
     body.validator = chain_validator(chain, 0, NEW_KEYS);
     const struct hash next = agree(chain, &body, 3);
-    /* 0's own approval came from keys that go; 1 and 2 are two of the three needed. */
+    confirm(chain, &next, 0, 1);
+    /* 0's own approvals came from keys that go; 1 and 2 are two of the three needed. */
     const struct body_ready other = sets_ready_body(chain, 3, 3);
     assert_int_equal(chain_do(chain, 3, TX_READY, &other), CODE_OK);
     expect_quiet(chain, 0); /* 1, 2 and 3, but not the seat with new keys */
@@ -130,8 +141,8 @@ static void a_removal_waits_for_a_quorum_of_those_who_stay(void **state)
     const struct body_validator_propose body = sets_proposal(chain, CHANGE_REMOVE, 0);
     const struct hash next = agree(chain, &body, 3);
     expect_quiet(chain, 0);
-    chain_block(chain, 1);
-    expect_quiet(chain, 0); /* 1 and 2 approved and stay: of three, three are needed */
+    confirm(chain, &next, 1, 1);
+    expect_quiet(chain, 0); /* 1 and 2 stay and are there: of three, three are needed */
     assert_false(state_next_due(&chain->view).waiting);
     assert_int_equal(sets_approve(chain, 3, 0, &next), CODE_OK);
     assert_true(state_next_due(&chain->view).waiting);
@@ -151,6 +162,8 @@ static void a_removal_waits_for_a_quorum_of_those_who_stay(void **state)
     assert_int_equal(sets_approve(chain, 3, 1, &again), CODE_OK);
     const struct body_ready ready = sets_ready_body(chain, 3, 0);
     assert_int_equal(chain_do(chain, 0, TX_READY, &ready), CODE_OK);
+    expect_quiet(chain, 1);
+    assert_int_equal(sets_approve(chain, 1, 1, &again), CODE_OK); /* with 3's, three of four */
     cross(chain, 1, &again);
     chain_free(chain);
 }
@@ -161,16 +174,48 @@ static void the_boundary_is_the_second_block_after(void **state)
     (void)state;
     struct test_chain *chain = chain_start();
     const struct body_validator_propose body = sets_proposal(chain, CHANGE_REMOVE, 3);
-    const struct hash next = agree(chain, &body, 3);
+    const struct hash next = agree(chain, &body, 2);
+    const struct body_validator_approve approve = {.proposer = chain->addresses[0],
+                                                   .next_set_hash = next};
     struct set_change change;
+    for (uint32_t i = 0; i < 3; i++) { /* all in one block, the last first */
+        chain_send(chain, 2 - i, TX_VALIDATOR_APPROVE, &approve);
+    }
+    chain_block(chain, 1);
     assert_true(sets_accepted(chain, &change));
-    assert_true(set_change_is_ready(&change)); /* 0, 1 and 2 stay and approved */
+    assert_true(set_change_is_ready(&change)); /* 0, 1 and 2 stay and are there */
     expect_quiet(chain, 0);
     assert_true(state_block_is_due(&chain->view, chain->time_ms + 1)); /* though empty */
     chain_block(chain, 1);
     assert_int_equal(chain->outcome.writes.count, 0);
     cross(chain, 0, &next);
     assert_int_equal(chain->height, change.accepted_height + 2);
+    chain_free(chain);
+}
+
+/* Who agreed may be gone when the change is accepted: of three, three are needed. */
+static void a_stale_approval_is_no_sign_of_life(void **state)
+{
+    (void)state;
+    struct test_chain *chain = chain_start();
+    const struct body_validator_propose body = sets_proposal(chain, CHANGE_REMOVE, 3);
+    assert_int_equal(chain_do(chain, 0, TX_VALIDATOR_PROPOSE, &body), CODE_OK);
+    const struct hash next = sets_open(chain, 0).next_set_hash;
+    confirm(chain, &next, 1, 1); /* and then never again */
+    chain_block(chain, SET_OPEN_MS / 2);
+    confirm(chain, &next, 2, 2);
+    struct set_change change;
+    assert_true(sets_accepted(chain, &change));
+    assert_false(set_change_has(&change, 0));
+    assert_false(set_change_has(&change, 1));
+    assert_true(set_change_has(&change, 2));
+    confirm(chain, &next, 0, 0);
+    chain_block(chain, 1);
+    expect_quiet(chain, 0);
+    assert_false(state_next_due(&chain->view).waiting);
+    chain_block(chain, SET_READY_MS);
+    expect_quiet(chain, 0);
+    assert_int_equal(sets_approve(chain, 1, 0, &next), CODE_E_DEADLINE);
     chain_free(chain);
 }
 
@@ -193,6 +238,7 @@ static void a_change_that_is_not_ready_in_time_stops_nobody(void **state)
     assert_memory_equal(&again, &next, sizeof(next));
     const struct body_ready anew = sets_ready_body(chain, 4, NEW_CONSENSUS);
     assert_int_equal(chain_do(chain, 0, TX_READY, &anew), CODE_OK);
+    confirm(chain, &next, 0, 1);
     cross(chain, 0, &next);
     chain_free(chain);
 }
@@ -209,6 +255,7 @@ static void open_proposals_end_with_their_epoch(void **state)
     const struct body_validator_propose body = sets_proposal(chain, CHANGE_REMOVE, 3);
     const struct hash next = agree(chain, &body, 3);
     assert_int_equal(sets_approve(chain, 2, 1, &stale), CODE_E_LOCKED);
+    confirm(chain, &next, 0, 1);
     cross(chain, 0, &next);
     assert_int_equal(sets_approve(chain, 2, 1, &stale), CODE_E_NOT_FOUND);
     assert_int_equal(chain_do(chain, 1, TX_VALIDATOR_PROPOSE, &other), CODE_E_SEQ);
@@ -286,7 +333,7 @@ static void who_is_evicted_at_the_boundary_leaves_with_the_next(void **state)
     const struct validator_set set = sets_now(chain);
     const struct body_validator_propose body = sets_proposal(chain, CHANGE_REMOVE, 3);
     const struct hash next = agree(chain, &body, 3);
-    chain_block(chain, 1);
+    confirm(chain, &next, 0, 1);
     cross(chain, 0, &next);
     assert_true(evict(chain, chain->height, &set.items[0].consensus));
     assert_false(evict(chain, chain->height, &set.items[3].consensus)); /* has no seat now */
@@ -306,6 +353,7 @@ int main(void)
         cmocka_unit_test(too_few_known_alive_make_no_boundary),
         cmocka_unit_test(a_removal_waits_for_a_quorum_of_those_who_stay),
         cmocka_unit_test(the_boundary_is_the_second_block_after),
+        cmocka_unit_test(a_stale_approval_is_no_sign_of_life),
         cmocka_unit_test(a_change_that_is_not_ready_in_time_stops_nobody),
         cmocka_unit_test(open_proposals_end_with_their_epoch),
         cmocka_unit_test(the_guilty_leave_together),
