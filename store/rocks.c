@@ -15,10 +15,10 @@ enum {
     LOG_SIZE_MAX = 16 << 20,
     WRITE_BUFFER_SIZE = 16 << 20,
     WRITE_BUFFERS_SIZE = 64 << 20,
-    INFO_LOG_SIZE = 4 << 20,
     READAHEAD_SIZE = 1 << 20,
 };
-enum { INFO_LOG_COUNT = 4, OPEN_FILES_MAX = 512, BLOOM_BITS = 10, BACKGROUND_JOBS = 2 };
+enum { INFO_LOG_HEADER = 5, INFO_LOG_COUNT = 4 };
+enum { OPEN_FILES_MAX = 512, BLOOM_BITS = 10, BACKGROUND_JOBS = 2 };
 enum { DIRECTORY_MODE = 0700 };
 /* The small log makes small table files: merge more of them at a time, as each merge writes
  * most of the next level again. */
@@ -107,7 +107,10 @@ static rocksdb_options_t *options_make(struct rocks *rocks, const struct rocks_c
     rocksdb_options_set_max_background_jobs(options, BACKGROUND_JOBS);
     rocksdb_options_set_bytes_per_sync(options, 1 << 20);
     rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1);
-    rocksdb_options_set_max_log_file_size(options, INFO_LOG_SIZE);
+    /* Its log for people ends with the options.  A line after a write of it failed is an
+     * assertion in RocksDB before 8.1 (pull request 11314): on a full disk the process would
+     * abort instead of saying so.  Errors reach us by their calls. */
+    rocksdb_options_set_info_log_level(options, INFO_LOG_HEADER);
     rocksdb_options_set_keep_log_file_num(options, INFO_LOG_COUNT);
     rocksdb_options_set_recycle_log_file_num(options, 0);
     /* Hashes, signatures and random paths do not compress. */

@@ -18,7 +18,8 @@ static const uint32_t class_calls[CLASS_COUNT] = {40, 40, 10, 20, 3, 4};
 static const char *const action_names[ACTION_COUNT] = {
     "killed before a write",   "killed in a write",      "killed before a sync",
     "power cut before a sync", "power cut after a sync", "write fails (EIO)",
-    "disk full in a write",    "sync fails (EIO)",       "write is short (goes on)"};
+    "disk full in a write",    "disk full, stays so",    "sync fails (EIO)",
+    "write is short (goes on)"};
 static const char *const step_names[STEP_COUNT] = {"before the journal's records",
                                                    "before the journal's sync",
                                                    "before sign.state (NOTARIZE)",
@@ -44,7 +45,8 @@ static void violation(struct campaign *campaign, const char *what, struct tally 
 /* An error of the journal, of sign.state or of a database's log must end the node. */
 static bool must_stop(const struct fault_plan *plan)
 {
-    return (plan->action == FAIL_WRITE || plan->action == FAIL_FULL || plan->action == FAIL_SYNC) &&
+    return (plan->action == FAIL_WRITE || plan->action == FAIL_FULL || plan->action == STAYS_FULL ||
+            plan->action == FAIL_SYNC) &&
            plan->where <= CLASS_STATE_LOG;
 }
 

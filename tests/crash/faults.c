@@ -120,7 +120,11 @@ static ssize_t write_at(int fd, const void *data, size_t size, off_t at)
         errno = EIO;
         return -1;
     }
-    if (due(FAIL_FULL, where)) {
+    if (faults->plan.action == STAYS_FULL && atomic_load(&faults->met)) {
+        errno = ENOSPC;
+        return -1;
+    }
+    if (due(FAIL_FULL, where) || due(STAYS_FULL, where)) {
         (void)real_write(fd, data, size / 2, at);
         errno = ENOSPC;
         return -1;

@@ -32,6 +32,7 @@ enum fault_action {
     POWER_AFTER_SYNC,
     FAIL_WRITE,
     FAIL_FULL,
+    STAYS_FULL, /* no file takes a byte from here on */
     FAIL_SYNC,
     SHORT_WRITE, /* legal: the rest must be written, too */
     ACTION_COUNT,

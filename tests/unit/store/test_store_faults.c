@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -192,6 +193,36 @@ static void full_disk_is_refused_before_the_disk_is_full(void **state)
     directory_remove(&directory);
 }
 
+/* RocksDB's own log for people may be the first file that a full disk refuses. */
+static void rocksdbs_log_for_people_cannot_end_the_process(void **state)
+{
+    (void)state;
+    struct directory directory;
+    assert_true(directory_make(&directory));
+    const struct store_options options = options_for(&directory);
+    struct error error;
+    struct store *store = NULL;
+    assert_true(store_open(&options, &store, &error));
+    store_close(store);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        /* Above what an idle database writes, below the log's first lines. */
+        const struct rlimit size = {.rlim_cur = 2048, .rlim_max = 2048};
+        (void)signal(SIGXFSZ, SIG_IGN);
+        if (setrlimit(RLIMIT_FSIZE, &size) != 0 || !store_open(&options, &store, &error)) {
+            _exit(1);
+        }
+        store_close(store);
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    directory_remove(&directory);
+}
+
 static void another_chains_directory_is_refused(void **state)
 {
     (void)state;
@@ -343,6 +374,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_at_any_moment_it_comes_back),
         cmocka_unit_test(full_disk_is_refused_before_the_disk_is_full),
+        cmocka_unit_test(rocksdbs_log_for_people_cannot_end_the_process),
         cmocka_unit_test(another_chains_directory_is_refused),
         cmocka_unit_test(damaged_state_is_named_with_the_next_step),
         cmocka_unit_test(damaged_chain_is_named_with_the_next_step),
