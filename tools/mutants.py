@@ -31,7 +31,7 @@ SYSTEM = ['-lsecp256k1', '-lcrypto', '-lsodium', '-lcmocka', '-lisal', '-lpthrea
 CORE = ['consensus/*.c', 'consensus/*/*.c']
 STORE = ['store/journal/*.c', 'store/sign_state/*.c']
 CLUSTER = CORE + ['tests/unit/consensus/cluster.c']
-DISK = STORE + ['tests/sim/disk.c']
+DISK = STORE + ['tests/sim/disk.c', 'tests/sim/disk_damage.c']
 SIM = CORE + STORE + ['node/shard/*.c', 'tests/sim/*.c']
 # The order in which --find tries them.
 TESTS = {

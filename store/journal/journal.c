@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "crypto/crypto.h"
+#include "store/journal/listing.h"
 #include "store/journal/segment.h"
 
 struct journal {
@@ -134,6 +135,7 @@ static size_t segment_replay(struct journal *journal, struct segment *segment, s
             segment_note(segment, record.key);
             visit_record(&record, visit, context);
         }
+        segment->newest_unit = begins ? offset : segment->newest_unit;
         offset = record.next;
     }
     return offset;
@@ -150,24 +152,29 @@ static bool corrupt(const struct segment *segment, size_t offset, struct error *
 }
 
 /* Cut off what a crash left of the newest segment; end: behind the last intact record, 0 when
- * not even the header is. */
-static bool segment_cut(struct journal *journal, size_t end, struct error *error)
+ * not even the header is.  The newest unit was read, but maybe from memory alone: the process was
+ * killed before its sync, or the sync failed, after which the kernel takes the pages for clean
+ * and a sync by itself writes nothing.  So it is written again; all units before it were synced
+ * when it was written first. */
+static bool segment_settle(struct journal *journal, struct bytes data, size_t end,
+                           struct error *error)
 {
     const struct disk_port *disk = &journal->disk;
     struct segment *segment = active(journal);
     uint8_t header[SEGMENT_HEADER_SIZE];
-    if (!disk->truncate(disk->context, journal->file, end, error)) {
-        return false;
-    }
+    const bool whole = end == data.size;
     segment->size = end;
     if (end == 0) {
         crypto_random_bytes(&segment->salt, sizeof(segment->salt));
         segment_header_write(segment, header);
         segment->size = sizeof(header);
+        data = bytes_of(header, sizeof(header));
     }
-    return (end > 0 || disk->write_at(disk->context, journal->file, 0,
-                                      bytes_of(header, sizeof(header)), error)) &&
-           disk->sync(disk->context, journal->file, error);
+    const size_t from = segment->newest_unit;
+    const struct bytes again = bytes_of(data.data + from, (size_t)segment->size - from);
+    return (whole || disk->truncate(disk->context, journal->file, end, error)) &&
+           disk->write_at(disk->context, journal->file, from, again, error) &&
+           disk->sync(disk->context, journal->file, error) && disk->sync_dir(disk->context, error);
 }
 
 static bool other_format(const struct segment *segment, struct error *error)
@@ -205,15 +212,13 @@ static bool segment_judge(struct journal *journal, struct bytes data,
     case SEGMENT_HEADER_OTHER_FORMAT:
         return other_format(segment, error);
     }
+    const bool whole = end == data.size && end > 0;
     segment->size = end;
-    if (end == data.size && end > 0) {
-        return true;
-    }
-    if (!recovery->newest || !torn) {
+    if (!whole && (!recovery->newest || !torn)) {
         return corrupt(segment, end, error);
     }
     journal->truncated_size = data.size - end;
-    return segment_cut(journal, end, error);
+    return !recovery->newest || segment_settle(journal, data, end, error);
 }
 
 /* What a crash may leave of the newest segment is cut off; of an older one nothing is. */
@@ -225,40 +230,6 @@ static bool segment_recover(struct journal *journal, const struct recovery *reco
                     segment_judge(journal, bytes_of(buffer.data, buffer.size), recovery, error);
     free(buffer.data);
     return ok;
-}
-
-struct listing {
-    uint64_t *numbers;
-    size_t count;
-    size_t capacity;
-    bool failed;
-};
-
-static void listing_add(void *context, const char *name)
-{
-    struct listing *listing = context;
-    uint64_t number = 0;
-    if (!segment_name_parse(name, &number)) {
-        return;
-    }
-    if (listing->count == listing->capacity) {
-        const size_t capacity = listing->capacity * 2 + 16;
-        uint64_t *grown = realloc(listing->numbers, capacity * sizeof(*grown));
-        if (grown == NULL) {
-            listing->failed = true;
-            return;
-        }
-        listing->numbers = grown;
-        listing->capacity = capacity;
-    }
-    listing->numbers[listing->count++] = number;
-}
-
-static int compare_numbers(const void *a, const void *b)
-{
-    const uint64_t x = *(const uint64_t *)a;
-    const uint64_t y = *(const uint64_t *)b;
-    return x == y ? 0 : (x < y ? -1 : 1);
 }
 
 static bool replay_all(struct journal *journal, const struct listing *listing, journal_visit *visit,
@@ -290,16 +261,10 @@ bool journal_open(const struct disk_port *port, journal_visit *visit, void *cont
     }
     journal->disk = *port;
     journal->file = -1;
-    struct listing listing = {0};
-    bool ok = port->list(port->context, listing_add, &listing, error);
-    if (ok && listing.failed) {
-        ok = out_of_memory(journal, error);
-    }
-    if (ok && listing.count > 0) {
-        qsort(listing.numbers, listing.count, sizeof(*listing.numbers), compare_numbers);
-    }
-    ok = ok && replay_all(journal, &listing, visit, context, error);
-    free(listing.numbers);
+    struct listing listing;
+    const bool ok =
+        listing_read(port, &listing, error) && replay_all(journal, &listing, visit, context, error);
+    listing_free(&listing);
     if (!ok) {
         journal_close(journal);
         return false;

@@ -20,8 +20,11 @@
  * open and names file and offset.  Without the salt the author of a block could put a BEGIN
  * into its bytes, and a kill while that block is written would look like such damage.
  *
+ * A kill before the sync, or a sync that failed, leaves a unit that reads as whole and is in memory
+ * alone: opening writes the newest unit again and syncs it (docs/decisions/0011).
+ *
  * The payload is opaque here; what the node puts there stands beside each type.  Nothing is
- * ever rewritten: segments are added, and removed once all their views are final. */
+ * ever changed: segments are added, and removed once all their views are final. */
 
 struct journal;
 
@@ -49,7 +52,8 @@ struct journal_record {
 typedef void journal_visit(void *context, const struct journal_record *record);
 
 /* Open or make the journal in the port's directory; every record is visited in the order of
- * appending.  port is copied; what its context points to must outlive the journal.
+ * appending, and all of it is durable when this returns true.  port is copied; what its context
+ * points to must outlive the journal.
  * EXIT_CODE_CORRUPT as said above, EXIT_CODE_BAD_VERSION for another format. */
 MUST_USE bool journal_open(const struct disk_port *port, journal_visit *visit, void *context,
                            struct journal **out, struct error *error);

@@ -22,6 +22,7 @@ struct segment {
     uint64_t number;
     uint64_t salt; /* random, known to this disk alone */
     uint64_t size;
+    size_t newest_unit; /* where it begins, as it was read; 0: there is none */
     bool has_records;
     struct segment_key min; /* over its records, when it has any */
     struct segment_key max;

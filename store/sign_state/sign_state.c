@@ -162,12 +162,25 @@ static bool state_load(struct sign_state *state, const struct sign_identity *ide
     return true;
 }
 
+/* What was read may be in memory alone: the process was killed before its sync, or the sync failed,
+ * after which the kernel takes the pages for clean.  A vote that reads as remembered is signed
+ * again without a write, so it must be durable before anything is asked: in a new file, for the
+ * slot that counts must not be written over.  Its number of writes stays: by it an old copy
+ * shows (sign_state_compare). */
+static bool state_renew(struct sign_state *state, struct error *error)
+{
+    state->disk.close(state->disk.context, state->file);
+    state->file = -1;
+    state->sequence -= SLOT_COUNT;
+    return state_make(state, error);
+}
+
 static bool state_start(struct sign_state *state, const struct sign_identity *identity, bool create,
                         struct error *error)
 {
     const struct disk_port *disk = &state->disk;
     if (disk->open(disk->context, file_name, false, &state->file, error)) {
-        return state_load(state, identity, error);
+        return state_load(state, identity, error) && state_renew(state, error);
     }
     state->file = -1;
     if (error->code != EXIT_CODE_NOT_FOUND) {

@@ -40,7 +40,8 @@ enum sign_verdict {
     SIGN_GUARDED, /* votes may have been lost: 34.5 */
 };
 
-/* Open "sign.state".  When it is not there: made if create, else EXIT_CODE_SIGN_STATE, for a
+/* Open "sign.state"; what it remembers is durable then, for it is written anew
+ * (docs/decisions/0011).  When it is not there: made if create, else EXIT_CODE_SIGN_STATE, for a
  * key that has been used before must not start from nothing (sign_used_read tells).  A file of
  * another identity is EXIT_CODE_SIGN_STATE, one without a valid slot EXIT_CODE_CORRUPT.  port is
  * copied, its context must outlive the state. */

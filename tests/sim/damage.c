@@ -25,6 +25,7 @@ void damage_refuses(struct sim_world *world, struct sim_node *node, const char *
     }
     if (!node->excused) {
         check_fail(world->check, "crash", "node %u does not start: %.120s", node->index, why);
+        node_stop(world, node, RETRY_US);
         return;
     }
     world_trace(world, node->index, "refuses to start: %s", why);

@@ -144,11 +144,22 @@ static bool sim_truncate(void *context, int index, uint64_t size, struct error *
     return true;
 }
 
+/* The pages are marked clean: they read as written, and no later sync writes them. */
+static void sync_forgets(struct sim_disk *disk, struct sim_file *file)
+{
+    const bool odd = disk->eio && disk->eio_count++ % 2 == 1;
+    if (disk->forgets || odd) {
+        file->dirty_from = 0;
+        file->dirty_to = 0;
+    }
+}
+
 static bool sim_sync(void *context, int index, struct error *error)
 {
     struct sim_disk *disk = context;
     struct sim_file *file = &disk->files[index];
     if (disk->fails || disk->sync_fails || disk->eio) {
+        sync_forgets(disk, file);
         return fail(file->name, error);
     }
     disk->sync_count++;
@@ -266,8 +277,14 @@ static void crash_file(struct sim_file *file, uint64_t *seed, struct sim_harm *h
     if (fate == FATE_TORN && file->now_size > file->durable_size) {
         size += (size_t)random_below(seed, file->now_size - file->durable_size + 1);
     }
-    for (size_t at = file->dirty_from / SIM_SECTOR_SIZE * SIM_SECTOR_SIZE; at < file->dirty_to;
-         at += SIM_SECTOR_SIZE) {
+    const size_t dirty_from = file->dirty_from / SIM_SECTOR_SIZE * SIM_SECTOR_SIZE;
+    const size_t dirty_to = file->dirty_to;
+    if (file->capacity > 0) { /* what a failed sync forgot was in memory alone */
+        const size_t behind = dirty_to < file->capacity ? dirty_to : file->capacity;
+        memcpy(file->now, file->durable, dirty_from);
+        memcpy(file->now + behind, file->durable + behind, file->capacity - behind);
+    }
+    for (size_t at = dirty_from; at < dirty_to; at += SIM_SECTOR_SIZE) {
         const size_t room = file->capacity - at;
         const size_t length = room < SIM_SECTOR_SIZE ? room : SIM_SECTOR_SIZE;
         const bool is_new = fate == FATE_KEPT || (fate == FATE_TORN && random_below(seed, 2) == 0);

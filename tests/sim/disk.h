@@ -5,7 +5,9 @@
 #include "tests/support/random.h"
 
 /* A disk in memory that forgets: what was not synced survives a crash whole, in part, sector
- * by sector, or not at all; a name that was not synced with sync_dir may be gone, or back. */
+ * by sector, or not at all; a name that was not synced with sync_dir may be gone, or back.  After
+ * a failed sync the file reads as if nothing had happened, and the next sync may succeed without
+ * the bytes that failed. */
 
 enum { SIM_FILES_MAX = 64, SIM_SECTOR_SIZE = 512 };
 
@@ -32,8 +34,10 @@ struct sim_disk {
     uint64_t sync_count;
     bool is_full; /* room bytes can still be written */
     uint64_t room;
-    bool sync_lies;  /* syncs do nothing and say yes */
-    bool eio;        /* as sync_fails, for longer */
+    bool sync_lies; /* syncs do nothing and say yes */
+    bool eio;       /* as sync_fails, for longer; every other one forgets */
+    uint32_t eio_count;
+    bool forgets;    /* a failed sync takes for written what it did not write, as Linux does */
     bool fails;      /* every call is an error, until it is cleared */
     bool name_fails; /* the next sync of the directory is an error and syncs nothing */
     bool sync_fails; /* writes reach the file, syncs are errors and sync nothing */

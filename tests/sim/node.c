@@ -308,9 +308,8 @@ void node_step(struct sim_world *world, struct sim_node *node, struct consensus_
     act_all(world, node);
 }
 
-/* Of the epoch that comes next: kept for then. */
-static void hold(struct sim_world *world, struct sim_node *node, const struct sim_message *message,
-                 enum consensus_verdict verdict)
+void node_hold(struct sim_world *world, struct sim_node *node, const struct sim_message *message,
+               enum consensus_verdict verdict)
 {
     if (verdict == CONSENSUS_NEXT_EPOCH && node->up && node->held_count < SIM_HELD_MAX) {
         fault_hit(world, FAULT_SET_HELD);
@@ -344,7 +343,7 @@ static void deliver_vote(struct sim_world *world, struct sim_node *node,
         return;
     }
     node_step(world, node, &event);
-    hold(world, node, message, verdict);
+    node_hold(world, node, message, verdict);
 }
 
 static void deliver_certificate(struct sim_world *world, struct sim_node *node,
@@ -358,7 +357,7 @@ static void deliver_certificate(struct sim_world *world, struct sim_node *node,
         return;
     }
     node_step(world, node, &event);
-    hold(world, node, message, verdict);
+    node_hold(world, node, message, verdict);
 }
 
 int64_t node_skew_ms(struct sim_world *world, const struct sim_node *node)
@@ -403,7 +402,7 @@ void node_propose(struct sim_world *world, struct sim_node *node, const struct s
     const bool of_another = verdict == CONSENSUS_NEXT_EPOCH || verdict == CONSENSUS_PAST_EPOCH;
     if (of_another || is_vote_genuine(world, node, &vote)) {
         node_step(world, node, &event);
-        hold(world, node, message, verdict);
+        node_hold(world, node, message, verdict);
     }
 }
 

@@ -144,11 +144,11 @@ static enum shard_put put(struct shard_set *set, const struct sim_message *messa
 static void pass_on(struct sim_world *world, struct sim_node *node, struct shard_set *set,
                     const struct sim_block *block)
 {
-    if (!set->passed_on && set_place(&block->set, node->validator) < block->set.count) {
+    const uint32_t place = set_place(&block->set, node->validator);
+    if (!set->passed_on && place < block->set.count) {
         set->passed_on = true;
-        send_shard(
-            world, node, CONSENSUS_ALL,
-            &(struct sim_message){.extra = node->validator, .block_count = 1, .blocks = {block}});
+        send_shard(world, node, CONSENSUS_ALL,
+                   &(struct sim_message){.extra = place, .block_count = 1, .blocks = {block}});
     }
 }
 
@@ -236,6 +236,10 @@ void shards_deliver(struct sim_world *world, struct sim_node *node,
     const struct sim_block *block = message->blocks[0];
     const uint32_t index = (uint32_t)message->extra;
     const uint32_t self = set_place(&block->set, node->validator);
+    if (block->proposal.light.epoch == node->epoch + 1) {
+        node_hold(world, node, message, CONSENSUS_NEXT_EPOCH);
+        return;
+    }
     if (index >= block->set.count || block->proposal.light.epoch != node->epoch ||
         node->epoch_over || (index != set_place(&block->set, message->from) && index != self)) {
         return;

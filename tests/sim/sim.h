@@ -300,6 +300,9 @@ void node_turn(struct sim_world *world, struct sim_node *node);
 void node_step(struct sim_world *world, struct sim_node *node, struct consensus_event *event);
 void node_deliver(struct sim_world *world, struct sim_node *node,
                   const struct sim_message *message);
+/* Of the epoch that comes next: kept for then. */
+void node_hold(struct sim_world *world, struct sim_node *node, const struct sim_message *message,
+               enum consensus_verdict verdict);
 /* The proposal with its block to the core. */
 void node_propose(struct sim_world *world, struct sim_node *node, const struct sim_message *message,
                   bool bad);

@@ -86,15 +86,17 @@ static void both_slots_are_guarded(void **unused)
     assert_int_equal(ask(state, VOTE_NOTARIZE, 5, 1), SIGN_PERMITTED);
     assert_true(sign_state_guard(state, &error));
     sign_state_close(state);
-    struct sim_file *file = sim_disk_file(&disk, "sign.state");
+    static struct sim_disk image;
+    sim_disk_copy(&disk, &image);
     for (size_t slot = 0; slot < 2; slot++) {
-        file->now[slot * 8192 + 100] ^= 1;
+        sim_disk_file(&disk, "sign.state")->now[slot * 8192 + 100] ^= 1;
         state = open_state(false);
         assert_non_null(state);
         assert_int_equal(ask(state, VOTE_NOTARIZE, 6, 1), SIGN_GUARDED);
         sign_state_close(state);
-        file->now[slot * 8192 + 100] ^= 1;
+        sim_disk_copy(&image, &disk);
     }
+    sim_disk_free(&image);
 }
 
 /* In place of a damaged or old one, and whole: a power cut leaves the old one or the new one. */

@@ -224,6 +224,55 @@ static void torn_unit_is_cut_off(void **state)
     assert_true((kept_counts & (kept_counts - 1)) != 0); /* not always the same cut */
 }
 
+/* What an open said is durable, though it was read from memory: a sync had failed, or the process
+ * was killed before it, and the machine went on. */
+static void open_makes_durable(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        static struct sim_disk disk;
+        static struct seen seen;
+        struct error error = {0};
+        uint64_t random = seed;
+        const struct disk_port port = sim_disk_port(&disk);
+        struct journal *journal = open_journal(&port, &seen);
+        put(journal, 1, 100);
+        unit_sync(journal);
+        for (uint64_t view = 2; view <= 9; view++) {
+            put(journal, seed % 3 == 0 ? view + JOURNAL_SEGMENT_VIEWS : view, 400);
+        }
+        disk.forgets = seed % 2 == 0;
+        disk.sync_fails = seed % 5 != 0;
+        disk.name_fails = seed % 5 == 0; /* of a new segment; else the unit is durable */
+        const bool synced = journal_sync(journal, &error);
+        assert_int_equal(synced, seed % 5 == 0 && seed % 3 != 0);
+        disk.forgets = false;
+        disk.sync_fails = false;
+        disk.name_fails = false;
+        journal_close(journal);
+
+        journal = open_journal(&port, &seen);
+        assert_non_null(journal);
+        const uint32_t count = seen.count;
+        struct journal_status said;
+        journal_status(journal, &said);
+        if (seed % 7 == 0) { /* a later unit makes only itself durable */
+            put(journal, 600, 10);
+            unit_sync(journal);
+        }
+        journal_close(journal);
+        sim_disk_crash(&disk, &random);
+        journal = open_journal(&port, &seen);
+        assert_non_null(journal);
+        assert_int_equal(seen.count, count + (seed % 7 == 0 ? 1 : 0));
+        struct journal_status status;
+        journal_status(journal, &status);
+        assert_int_equal(status.unit, said.unit + (seed % 7 == 0 ? 1 : 0));
+        journal_close(journal);
+        sim_disk_free(&disk);
+    }
+}
+
 /* A bad byte in what was durable is no torn tail: refuse, and say where. */
 static void damage_is_refused(void **state)
 {
@@ -353,6 +402,7 @@ int main(void)
         cmocka_unit_test(on_files),
         cmocka_unit_test(survives_crashes),
         cmocka_unit_test(torn_unit_is_cut_off),
+        cmocka_unit_test(open_makes_durable),
         cmocka_unit_test(damage_is_refused),
         cmocka_unit_test(a_payload_forges_no_unit),
         cmocka_unit_test(another_format_is_named),

@@ -147,6 +147,40 @@ static void survives_crashes(void **unused)
     }
 }
 
+/* A vote whose sync failed reads as remembered after a restart in the same boot.  Its signature is
+ * given then, so it must be on the disk by then. */
+static void open_makes_durable(void **unused)
+{
+    (void)unused;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        uint64_t random = seed;
+        struct error error = {0};
+        enum sign_verdict verdict;
+        const struct vote vote = make(VOTE_NOTARIZE, 7, 2);
+        sim_disk_free(&disk);
+        struct sign_state *state = open_state(true);
+        assert_int_equal(ask(state, VOTE_NOTARIZE, 6, 1), SIGN_PERMITTED);
+        disk.sync_fails = true;
+        disk.forgets = seed % 2 == 0;
+        assert_false(sign_state_permit(state, &vote, 1, &verdict, &error));
+        sign_state_close(state);
+        if (seed % 3 == 0) {
+            assert_null(open_state(false)); /* the disk still fails */
+        }
+        disk.sync_fails = false;
+        disk.forgets = false;
+        state = open_state(false);
+        assert_int_equal(ask(state, VOTE_NOTARIZE, 7, 2), SIGN_PERMITTED);
+        sign_state_close(state);
+        sim_disk_crash(&disk, &random);
+        state = open_state(false);
+        assert_non_null(state);
+        assert_int_equal(ask(state, VOTE_NOTARIZE, 7, 3), SIGN_CONTRADICTS);
+        assert_int_equal(ask(state, VOTE_NOTARIZE, 6, 3), SIGN_CONTRADICTS);
+        sign_state_close(state);
+    }
+}
+
 /* The very first start is killed while the file is made, then the machine: nothing was signed,
  * and the next start makes it. */
 static void first_start_is_killed(void **unused)
@@ -184,17 +218,21 @@ static void torn_slot_falls_back(void **unused)
     assert_int_equal(ask(state, VOTE_NOTARIZE, 1, 1), SIGN_PERMITTED);
     sign_state_status(state, &status);
     sign_state_close(state);
+    static struct sim_disk image;
+    sim_disk_copy(&disk, &image);
     struct sim_file *file = sim_disk_file(&disk, "sign.state");
     assert_int_equal(file->now_size, 16384);
     const size_t older = (status.sequence + 1) % 2 * 8192;
     for (size_t at = older; at < older + 8192; at += 97) { /* the next save hit this slot */
-        file->now[at] ^= 1;
+        sim_disk_file(&disk, "sign.state")->now[at] ^= 1;
         state = open_state(false);
         assert_non_null(state);
         assert_int_equal(ask(state, VOTE_NOTARIZE, 1, 2), SIGN_CONTRADICTS);
         sign_state_close(state);
-        file->now[at] ^= 1;
+        sim_disk_copy(&image, &disk);
     }
+    sim_disk_free(&image);
+    file = sim_disk_file(&disk, "sign.state");
     file->now[100] ^= 1;
     file->now[8192 + 100] ^= 1;
     assert_null(open_state(true)); /* never start anew over a damaged file */
@@ -354,6 +392,7 @@ int main(void)
         cmocka_unit_test_setup(pairs, setup),
         cmocka_unit_test_setup(floor_rises, setup),
         cmocka_unit_test_setup(survives_crashes, setup),
+        cmocka_unit_test_setup(open_makes_durable, setup),
         cmocka_unit_test_setup(first_start_is_killed, setup),
         cmocka_unit_test_setup(torn_slot_falls_back, setup),
         cmocka_unit_test_setup(other_key_is_refused, setup),
