@@ -19,6 +19,7 @@ static void pick(struct driver *d, const struct tip *parent, uint64_t time_ms,
 {
     struct mempool_entry entry;
     uint32_t cursor = 0;
+    uint32_t before = 0;
     d->building_view = blocks_view(d, parent);
     state_admission_begin(d->building, &d->building_view, time_ms);
     picked->count = 0;
@@ -27,10 +28,16 @@ static void pick(struct driver *d, const struct tip *parent, uint64_t time_ms,
         if (picked->size + entry.raw.size + 5 > BLOCK_SIZE_MAX) {
             break;
         }
-        if (state_admit(d->building, entry.raw, STATE_ADMIT_COUNT, NULL) == CODE_OK) {
+        const enum code code = state_admit(d->building, entry.raw, STATE_ADMIT_COUNT, NULL);
+        if (code == CODE_E_SEQ_GAP) {
+            mempool_hold(d->pool, &entry.digest);
+            cursor = before;
+        } else if (code == CODE_OK) {
             picked->txs[picked->count++] = entry.raw;
             picked->size += entry.raw.size + 5;
+            mempool_release(d->pool, &entry.sender, entry.lane, entry.seq + 1);
         }
+        before = cursor;
     }
 }
 

@@ -39,9 +39,8 @@ void blocks_after_commit(struct driver *d, const struct wire_block *block, uint6
     uint32_t index = 0;
     wire_txs_begin(&iterator, &block->txs);
     while (wire_txs_next(&iterator, &raw)) {
-        crypto_sha256(raw, &digest);
-        mempool_remove(d->pool, &digest);
         if (wire_decode_tx(raw, &tx)) {
+            mempool_use(d->pool, &tx.sender, tx.lane, tx.seq);
             crypto_digest(TAG_TX, tx.payload, &digest);
             recent_add(d->recent, &digest, height, index);
         }
@@ -49,28 +48,28 @@ void blocks_after_commit(struct driver *d, const struct wire_block *block, uint6
     }
 }
 
-/* Is something admissible waiting?  Stops at the first; what can never enter a block goes. */
+/* Is something admissible waiting?  Stops at the first; what can never enter a block goes, and
+ * what cannot yet is held until the number before it or the next quota window has come. */
 void blocks_look_at_pool(struct driver *d)
 {
     struct mempool_entry entry;
-    uint32_t cursor = 0;
-    uint32_t before = 0;
     d->admission_ms = driver_wall_ms();
     store_view_trim(d->store); /* nothing of an earlier begin is used after this one */
     d->admission_view = store_view(d->store);
     state_admission_begin(d->admission, &d->admission_view, d->admission_ms);
+    mempool_window(d->pool, state_admission_window(d->admission));
     d->pool_ready = false;
-    while (mempool_next(d->pool, &cursor, &entry)) {
+    for (uint32_t cursor = 0; mempool_next(d->pool, &cursor, &entry); cursor = 0) {
         const enum code code = state_admit(d->admission, entry.raw, STATE_ADMIT_PEEK, NULL);
         if (code == CODE_OK) {
             d->pool_ready = true;
             return;
         }
-        if (code != CODE_E_SEQ_GAP && code != CODE_E_QUOTA) {
+        if (code == CODE_E_SEQ_GAP || code == CODE_E_QUOTA) {
+            mempool_hold(d->pool, &entry.digest);
+        } else {
             mempool_remove(d->pool, &entry.digest);
-            cursor = before;
         }
-        before = cursor;
     }
 }
 

@@ -314,8 +314,11 @@ enum code inbound_tx(struct driver *d, const struct net_key *from, struct bytes 
         (void)(code != CODE_E_SEQ_USED && budget_spend(&d->waste, key, now));
         return code == CODE_E_SEQ_USED ? judge_used(d, raw, id) : code;
     }
-    struct mempool_entry entry = {
-        .sender = tx.sender, .raw = raw, .valid_until_ms = tx.valid_until_ms};
+    struct mempool_entry entry = {.sender = tx.sender,
+                                  .lane = tx.lane,
+                                  .seq = tx.seq,
+                                  .raw = raw,
+                                  .valid_until_ms = tx.valid_until_ms};
     crypto_digest(TAG_TX, tx.payload, id);
     entry.id = *id;
     crypto_sha256(raw, &entry.digest);

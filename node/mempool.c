@@ -4,10 +4,15 @@
 #include <string.h>
 
 #include "base/endian.h"
+#include "crypto/crypto.h"
 
 enum {
-    ENTRY_MAX = MEMPOOL_TX_MAX + 1, /* entry 0 stands for "none" and heads the list */
-    BUCKET_COUNT = 1 << 17,         /* above twice MEMPOOL_TX_MAX: short chains */
+    NONE = 0,
+    WAITING = 0, /* the heads of the two lists; an index of 0 in a chain ends it */
+    HELD = 1,
+    HEAD_COUNT = 2,
+    ENTRY_MAX = MEMPOOL_TX_MAX + HEAD_COUNT,
+    BUCKET_COUNT = 1 << 17, /* above twice MEMPOOL_TX_MAX: short chains */
 };
 
 struct entry {
@@ -16,24 +21,44 @@ struct entry {
     uint32_t digest_next; /* chain of one digest bucket */
     uint32_t id_next;
     uint32_t sender_next; /* chain of one sender bucket */
-    uint32_t older;       /* list in order of arrival, through entry 0 */
+    uint32_t number_next; /* chain of one bucket of sender, lane and sequence number */
+    uint32_t older;       /* list in order of arrival, through its head */
     uint32_t newer;
+    bool held;
 };
 
 struct mempool {
     uint32_t count;
     uint64_t size;
+    uint64_t window;    /* of quotas */
     uint32_t free_head; /* chain through digest_next */
     uint32_t by_digest[BUCKET_COUNT];
     uint32_t by_id[BUCKET_COUNT];
     uint32_t by_sender[BUCKET_COUNT];
+    uint32_t by_number[BUCKET_COUNT];
+    uint64_t secret; /* who chooses digests and numbers does not choose buckets */
     struct entry entries[ENTRY_MAX];
 };
 
-/* Digests are uniform; addresses are first bytes of a digest. */
-static uint32_t bucket_of(const uint8_t *bytes)
+/* The finalizer of MurmurHash3 over the secret and 64 bits. */
+static uint32_t bucket_of(const struct mempool *pool, uint64_t value)
 {
-    return load_le32(bytes) % BUCKET_COUNT;
+    value ^= pool->secret;
+    value = (value ^ (value >> 33)) * UINT64_C(0xff51afd7ed558ccd);
+    value = (value ^ (value >> 33)) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return (uint32_t)((value ^ (value >> 33)) % BUCKET_COUNT);
+}
+
+static uint32_t *bucket(struct mempool *pool, uint32_t *buckets, const uint8_t *bytes)
+{
+    return &buckets[bucket_of(pool, load_le64(bytes))];
+}
+
+static uint32_t *number_bucket(struct mempool *pool, const struct address *sender, uint32_t lane,
+                               uint64_t seq)
+{
+    const uint64_t place = (uint64_t)bucket_of(pool, load_le64(sender->bytes)) << 32 | lane;
+    return &pool->by_number[bucket_of(pool, place ^ bucket_of(pool, seq))];
 }
 
 struct mempool *mempool_new(void)
@@ -42,7 +67,10 @@ struct mempool *mempool_new(void)
     if (pool == NULL) {
         return NULL;
     }
-    for (uint32_t i = ENTRY_MAX - 1; i > 0; i--) {
+    crypto_random_bytes(&pool->secret, sizeof(pool->secret));
+    pool->entries[HELD].older = HELD;
+    pool->entries[HELD].newer = HELD;
+    for (uint32_t i = ENTRY_MAX - 1; i >= HEAD_COUNT; i--) {
         pool->entries[i].digest_next = pool->free_head;
         pool->free_head = i;
     }
@@ -54,37 +82,113 @@ void mempool_free(struct mempool *pool)
     if (pool == NULL) {
         return;
     }
-    for (uint32_t i = pool->entries[0].newer; i != 0; i = pool->entries[i].newer) {
+    for (uint32_t i = HEAD_COUNT; i < ENTRY_MAX; i++) {
         free(pool->entries[i].raw);
     }
     free(pool);
 }
 
-static uint32_t find(const struct mempool *pool, const struct hash *digest)
+/* ---- Lists -------------------------------------------------------------------------------- */
+
+static void list_remove(struct mempool *pool, const struct entry *e)
 {
-    uint32_t i = pool->by_digest[bucket_of(digest->bytes)];
-    while (i != 0 && !hash_equal(&pool->entries[i].public.digest, digest)) {
+    pool->entries[e->older].newer = e->newer;
+    pool->entries[e->newer].older = e->older;
+}
+
+static void list_append(struct mempool *pool, uint32_t head, uint32_t i)
+{
+    struct entry *e = &pool->entries[i];
+    e->newer = head;
+    e->older = pool->entries[head].older;
+    e->held = head == HELD;
+    pool->entries[e->older].newer = i;
+    pool->entries[head].older = i;
+}
+
+static void list_move(struct mempool *pool, uint32_t head, uint32_t i)
+{
+    list_remove(pool, &pool->entries[i]);
+    list_append(pool, head, i);
+}
+
+/* ---- Chains ------------------------------------------------------------------------------- */
+
+static uint32_t find(struct mempool *pool, const struct hash *digest)
+{
+    uint32_t i = *bucket(pool, pool->by_digest, digest->bytes);
+    while (i != NONE && !hash_equal(&pool->entries[i].public.digest, digest)) {
         i = pool->entries[i].digest_next;
     }
     return i;
 }
 
-static uint32_t count_of_sender(const struct mempool *pool, const struct address *sender)
+static uint32_t count_of_sender(struct mempool *pool, const struct address *sender)
 {
     uint32_t count = 0;
-    for (uint32_t i = pool->by_sender[bucket_of(sender->bytes)]; i != 0;
+    for (uint32_t i = *bucket(pool, pool->by_sender, sender->bytes); i != NONE;
          i = pool->entries[i].sender_next) {
         count += address_equal(&pool->entries[i].public.sender, sender) ? 1 : 0;
     }
     return count;
 }
 
+static bool has_number(const struct mempool_entry *entry, const struct address *sender,
+                       uint32_t lane, uint64_t seq)
+{
+    return entry->seq == seq && entry->lane == lane && address_equal(&entry->sender, sender);
+}
+
+static void chain_in(uint32_t *head, uint32_t *next, uint32_t i)
+{
+    *next = *head;
+    *head = i;
+}
+
+static void chains_in(struct mempool *pool, uint32_t i)
+{
+    struct entry *e = &pool->entries[i];
+    const struct mempool_entry *public = &e->public;
+    chain_in(bucket(pool, pool->by_digest, public->digest.bytes), &e->digest_next, i);
+    chain_in(bucket(pool, pool->by_id, public->id.bytes), &e->id_next, i);
+    chain_in(bucket(pool, pool->by_sender, public->sender.bytes), &e->sender_next, i);
+    chain_in(number_bucket(pool, &public->sender, public->lane, public->seq), &e->number_next, i);
+}
+
+static void chains_out(struct mempool *pool, uint32_t i)
+{
+    const struct entry *e = &pool->entries[i];
+    const struct mempool_entry *public = &e->public;
+    uint32_t *link = bucket(pool, pool->by_digest, public->digest.bytes);
+    while (*link != i) {
+        link = &pool->entries[*link].digest_next;
+    }
+    *link = e->digest_next;
+    link = bucket(pool, pool->by_id, public->id.bytes);
+    while (*link != i) {
+        link = &pool->entries[*link].id_next;
+    }
+    *link = e->id_next;
+    link = bucket(pool, pool->by_sender, public->sender.bytes);
+    while (*link != i) {
+        link = &pool->entries[*link].sender_next;
+    }
+    *link = e->sender_next;
+    link = number_bucket(pool, &public->sender, public->lane, public->seq);
+    while (*link != i) {
+        link = &pool->entries[*link].number_next;
+    }
+    *link = e->number_next;
+}
+
+/* ---- Entries ------------------------------------------------------------------------------ */
+
 enum mempool_verdict mempool_add(struct mempool *pool, const struct mempool_entry *entry)
 {
-    if (find(pool, &entry->digest) != 0) {
+    if (find(pool, &entry->digest) != NONE) {
         return MEMPOOL_DUPLICATE;
     }
-    if (pool->free_head == 0 || pool->size + entry->raw.size > MEMPOOL_SIZE_MAX) {
+    if (pool->free_head == NONE || pool->size + entry->raw.size > MEMPOOL_SIZE_MAX) {
         return MEMPOOL_FULL;
     }
     if (count_of_sender(pool, &entry->sender) >= MEMPOOL_SENDER_TX_MAX) {
@@ -102,19 +206,8 @@ enum mempool_verdict mempool_add(struct mempool *pool, const struct mempool_entr
     e->public = *entry;
     e->public.raw.data = copy;
     e->raw = copy;
-    uint32_t *digest_head = &pool->by_digest[bucket_of(entry->digest.bytes)];
-    e->digest_next = *digest_head;
-    *digest_head = i;
-    uint32_t *id_head = &pool->by_id[bucket_of(entry->id.bytes)];
-    e->id_next = *id_head;
-    *id_head = i;
-    uint32_t *sender_head = &pool->by_sender[bucket_of(entry->sender.bytes)];
-    e->sender_next = *sender_head;
-    *sender_head = i;
-    e->newer = 0;
-    e->older = pool->entries[0].older;
-    pool->entries[e->older].newer = i;
-    pool->entries[0].older = i;
+    chains_in(pool, i);
+    list_append(pool, WAITING, i);
     pool->count++;
     pool->size += entry->raw.size;
     return MEMPOOL_ADDED;
@@ -123,23 +216,8 @@ enum mempool_verdict mempool_add(struct mempool *pool, const struct mempool_entr
 static void remove_entry(struct mempool *pool, uint32_t i)
 {
     struct entry *e = &pool->entries[i];
-    uint32_t *link = &pool->by_digest[bucket_of(e->public.digest.bytes)];
-    while (*link != i) {
-        link = &pool->entries[*link].digest_next;
-    }
-    *link = e->digest_next;
-    link = &pool->by_id[bucket_of(e->public.id.bytes)];
-    while (*link != i) {
-        link = &pool->entries[*link].id_next;
-    }
-    *link = e->id_next;
-    link = &pool->by_sender[bucket_of(e->public.sender.bytes)];
-    while (*link != i) {
-        link = &pool->entries[*link].sender_next;
-    }
-    *link = e->sender_next;
-    pool->entries[e->older].newer = e->newer;
-    pool->entries[e->newer].older = e->older;
+    chains_out(pool, i);
+    list_remove(pool, e);
     pool->count--;
     pool->size -= e->public.raw.size;
     free(e->raw);
@@ -151,15 +229,56 @@ static void remove_entry(struct mempool *pool, uint32_t i)
 void mempool_remove(struct mempool *pool, const struct hash *digest)
 {
     const uint32_t i = find(pool, digest);
-    if (i != 0) {
+    if (i != NONE) {
         remove_entry(pool, i);
     }
 }
 
-void mempool_expire(struct mempool *pool, uint64_t now_ms)
+void mempool_hold(struct mempool *pool, const struct hash *digest)
 {
-    uint32_t i = pool->entries[0].newer;
-    while (i != 0) {
+    const uint32_t i = find(pool, digest);
+    if (i != NONE && !pool->entries[i].held) {
+        list_move(pool, HELD, i);
+    }
+}
+
+void mempool_release(struct mempool *pool, const struct address *sender, uint32_t lane,
+                     uint64_t seq)
+{
+    for (uint32_t i = *number_bucket(pool, sender, lane, seq); i != NONE;
+         i = pool->entries[i].number_next) {
+        const struct entry *e = &pool->entries[i];
+        if (e->held && has_number(&e->public, sender, lane, seq)) {
+            list_move(pool, WAITING, i);
+        }
+    }
+}
+
+void mempool_window(struct mempool *pool, uint64_t window)
+{
+    while (window != pool->window && pool->entries[HELD].newer != HELD) {
+        list_move(pool, WAITING, pool->entries[HELD].newer);
+    }
+    pool->window = window;
+}
+
+void mempool_use(struct mempool *pool, const struct address *sender, uint32_t lane, uint64_t seq)
+{
+    uint32_t i = *number_bucket(pool, sender, lane, seq);
+    while (i != NONE) {
+        const uint32_t next = pool->entries[i].number_next;
+        if (has_number(&pool->entries[i].public, sender, lane, seq)) {
+            remove_entry(pool, i);
+        }
+        i = next;
+    }
+    mempool_release(pool, sender, lane, seq + 1);
+}
+
+static void expire(struct mempool *pool, uint32_t head, uint64_t now_ms)
+{
+    uint32_t i = pool->entries[head].newer;
+    while (i != head) {
         const uint32_t newer = pool->entries[i].newer;
         if (pool->entries[i].public.valid_until_ms < now_ms) {
             remove_entry(pool, i);
@@ -168,13 +287,19 @@ void mempool_expire(struct mempool *pool, uint64_t now_ms)
     }
 }
 
-bool mempool_has_id(const struct mempool *pool, const struct hash *id)
+void mempool_expire(struct mempool *pool, uint64_t now_ms)
 {
-    uint32_t i = pool->by_id[bucket_of(id->bytes)];
-    while (i != 0 && !hash_equal(&pool->entries[i].public.id, id)) {
+    expire(pool, WAITING, now_ms);
+    expire(pool, HELD, now_ms);
+}
+
+bool mempool_has_id(struct mempool *pool, const struct hash *id)
+{
+    uint32_t i = *bucket(pool, pool->by_id, id->bytes);
+    while (i != NONE && !hash_equal(&pool->entries[i].public.id, id)) {
         i = pool->entries[i].id_next;
     }
-    return i != 0;
+    return i != NONE;
 }
 
 uint32_t mempool_count(const struct mempool *pool)
@@ -190,7 +315,7 @@ uint64_t mempool_size(const struct mempool *pool)
 bool mempool_next(const struct mempool *pool, uint32_t *cursor, struct mempool_entry *out)
 {
     const uint32_t i = pool->entries[*cursor].newer;
-    if (i == 0) {
+    if (i == WAITING) {
         return false;
     }
     *cursor = i;

@@ -66,6 +66,9 @@ struct state_admission *state_admission_init(void *memory,
 void state_admission_begin(struct state_admission *admission, const struct state_view *view,
                            uint64_t time_ms);
 
+/* The quota window of that time: what it refused as E_QUOTA may be admitted in another. */
+uint64_t state_admission_window(const struct state_admission *admission);
+
 enum state_admit_mode {
     STATE_ADMIT_COUNT, /* part of the block: sequence number and quota are used up */
     STATE_ADMIT_PEEK,  /* only ask */

@@ -73,6 +73,11 @@ void state_admission_begin(struct state_admission *admission, const struct state
     }
 }
 
+uint64_t state_admission_window(const struct state_admission *admission)
+{
+    return admission->quota_window;
+}
+
 static struct admission_counter *counter_find(struct state_admission *admission,
                                               const struct key *key)
 {

@@ -58,6 +58,29 @@ static void expired_work(void **state)
     assert_int_equal(mempool_count(lone.d->pool), 0);
 }
 
+/* Numbers that come backwards stand in one block, the lowest first. */
+static void gaps_wait_for_their_turn(void **state)
+{
+    (void)state;
+    enum { COUNT = 5 };
+    lone.seq = COUNT;
+    for (uint32_t i = 0; i < COUNT - 1; i++) {
+        lone.seq -= i == 0 ? 1 : 2;
+        assert_int_equal(lone_submit(&lone, lone_tx(&lone, 60000)), CODE_OK);
+    }
+    assert_false(lone.d->pool_ready);
+    blocks_look_at_pool(lone.d);
+    assert_int_equal(mempool_count(lone.d->pool), COUNT - 1);
+    struct mempool_entry entry;
+    uint32_t cursor = 0;
+    assert_false(mempool_next(lone.d->pool, &cursor, &entry)); /* no one looks at them again */
+    lone.seq = 0;
+    assert_int_equal(lone_submit(&lone, lone_tx(&lone, 60000)), CODE_OK);
+    lone_run(&lone, 2);
+    assert_int_equal(lone.d->committed.height, 2);
+    assert_int_equal(mempool_count(lone.d->pool), 0);
+}
+
 /* Refusals that read the state are paid for. */
 static void refusals_cost(void **state)
 {
@@ -380,6 +403,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(idle_for_hours, open_alone, close_one),
+        cmocka_unit_test_setup_teardown(gaps_wait_for_their_turn, open_alone, close_one),
         cmocka_unit_test_setup_teardown(expired_work, open_four, close_one),
         cmocka_unit_test_setup_teardown(refusals_cost, open_alone, close_one),
         cmocka_unit_test_setup_teardown(absent_reads, open_alone, close_one),

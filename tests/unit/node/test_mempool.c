@@ -15,6 +15,7 @@ static struct mempool_entry entry_of(uint32_t number, uint32_t sender, const uin
     store_le32(entry.digest.bytes, number * 2654435761U);
     store_le32(entry.digest.bytes + 4, number);
     store_le32(entry.sender.bytes, sender);
+    entry.seq = number;
     store_le32(entry.id.bytes, number % 3); /* ids may collide in their bucket */
     store_le32(entry.id.bytes + 4, number);
     return entry;
@@ -80,11 +81,65 @@ static void bounds_hold(void **state)
     mempool_free(pool);
 }
 
+static void expect(struct mempool *pool, const uint64_t *seqs, uint32_t count)
+{
+    struct mempool_entry out;
+    uint32_t cursor = 0;
+    uint32_t seen = 0;
+    while (mempool_next(pool, &cursor, &out)) {
+        assert_true(seen < count);
+        assert_int_equal(out.seq, seqs[seen++]);
+    }
+    assert_int_equal(seen, count);
+}
+
+static void what_is_held_waits_for_its_turn(void **state)
+{
+    (void)state;
+    struct mempool *pool = mempool_new();
+    const uint8_t raw[2] = {4, 5};
+    struct mempool_entry entries[6];
+    for (uint32_t i = 1; i <= 5; i++) {
+        entries[i] = entry_of(i, 1, raw, sizeof(raw));
+        assert_int_equal(mempool_add(pool, &entries[i]), MEMPOOL_ADDED);
+    }
+    struct mempool_entry twin = entry_of(9, 1, raw, sizeof(raw)); /* another with number 3 */
+    twin.seq = 3;
+    assert_int_equal(mempool_add(pool, &twin), MEMPOOL_ADDED);
+    mempool_hold(pool, &entries[3].digest);
+    mempool_hold(pool, &entries[3].digest);
+    mempool_hold(pool, &entries[4].digest);
+    mempool_hold(pool, &entries[5].digest);
+    expect(pool, (const uint64_t[]){1, 2, 3}, 3);
+    assert_int_equal(mempool_count(pool), 6);
+    assert_true(mempool_has_id(pool, &entries[4].id));
+    /* 1 is final: 2 was not held. 3 is final: both with its number go, 4 comes. */
+    mempool_use(pool, &entries[1].sender, 0, 1);
+    expect(pool, (const uint64_t[]){2, 3}, 2);
+    mempool_use(pool, &entries[1].sender, 1, 3); /* another lane */
+    mempool_use(pool, &entries[1].sender, 0, 3);
+    expect(pool, (const uint64_t[]){2, 4}, 2);
+    mempool_hold(pool, &entries[2].digest);
+    mempool_release(pool, &entries[2].sender, 0, 2);
+    expect(pool, (const uint64_t[]){4, 2}, 2);
+    /* The quota window of before changes nothing, another brings all. */
+    mempool_window(pool, 0);
+    expect(pool, (const uint64_t[]){4, 2}, 2);
+    mempool_window(pool, 7);
+    expect(pool, (const uint64_t[]){4, 2, 5}, 3);
+    mempool_hold(pool, &entries[2].digest);
+    mempool_expire(pool, 5);
+    expect(pool, (const uint64_t[]){5}, 1);
+    assert_int_equal(mempool_count(pool), 1);
+    mempool_free(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(oldest_comes_first),
         cmocka_unit_test(bounds_hold),
+        cmocka_unit_test(what_is_held_waits_for_its_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
