@@ -67,8 +67,8 @@ static json_t *fault_json(const struct audit_fault *fault)
         return json_null();
     }
     json_t *json = json_object();
+    (void)json_object_set_new(json, "height", json_integer((json_int_t)fault->height));
     if (fault->in_block) {
-        (void)json_object_set_new(json, "height", json_integer((json_int_t)fault->height));
         (void)json_object_set_new(json, "field", json_string(fault->field));
         (void)json_object_set_new(json, "expected", json_string(fault->expected));
         (void)json_object_set_new(json, "found", json_string(fault->actual));

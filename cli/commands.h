@@ -34,6 +34,8 @@
     COMMAND(cli_history_show)                                                                      \
     COMMAND(cli_history_cat)                                                                       \
     COMMAND(cli_history_verify)                                                                    \
+    COMMAND(cli_history_split)                                                                     \
+    COMMAND(cli_history_merge)                                                                     \
     COMMAND(cli_snapshot_create)                                                                   \
     COMMAND(cli_snapshot_verify)                                                                   \
     COMMAND(cli_snapshot_restore)                                                                  \

@@ -79,24 +79,35 @@ static bool ask(struct net_client *client, const struct api_request *request,
     return false;
 }
 
-static bool copy_block(struct net_client *client, struct history_writer *writer, uint64_t height,
-                       struct error *error)
+struct node_blocks {
+    struct net_client *client;
+    bool held; /* event is there, with the last block in it */
+    struct net_event event;
+};
+
+static void blocks_release(struct node_blocks *blocks)
+{
+    if (blocks->held) {
+        net_event_release(&blocks->event);
+    }
+    blocks->held = false;
+}
+
+static bool node_block(void *context, uint64_t height, struct bytes *out, struct error *error)
 {
     static struct api_answer answer; /* one thread */
     static struct wire_block block;
+    struct node_blocks *blocks = context;
     const struct api_request request = {.kind = API_BLOCK, .height = height};
-    struct net_event event;
-    if (!ask(client, &request, &event, &answer, error)) {
+    blocks_release(blocks);
+    if (!ask(blocks->client, &request, &blocks->event, &answer, error)) {
         return false;
     }
-    bool done = wire_decode_block(answer.body, &block) && block.header.height == height;
-    if (!done) {
-        (void)error_set(error, EXIT_CODE_VERIFY, "the node sent bytes that are not block %llu",
-                        (unsigned long long)height);
-    }
-    done = done && history_writer_add(writer, answer.body, error);
-    net_event_release(&event);
-    return done;
+    blocks->held = true;
+    *out = answer.body;
+    return (wire_decode_block(answer.body, &block) && block.header.height == height) ||
+           error_set(error, EXIT_CODE_VERIFY, "the node sent bytes that are not block %llu",
+                     (unsigned long long)height);
 }
 
 /* The newest final block's height, and its finality into buffer. */
@@ -125,18 +136,20 @@ static bool copy_history(struct export_job *job, struct net_client *client, stru
 {
     uint8_t buffer[WIRE_LAST_FINAL_SIZE_MAX];
     struct bytes finality = {0};
-    struct history_writer *writer = NULL;
-    if (!ask_tip(client, &job->last, buffer, &finality, error) ||
-        !history_writer_open(job->dir, genesis_chain_id(job->genesis), 1, &writer, error)) {
+    if (!ask_tip(client, &job->last, buffer, &finality, error)) {
         return false;
     }
-    bool done = true;
-    for (uint64_t height = 1; done && height <= job->last; height++) {
-        done = copy_block(client, writer, height, error);
-        show(job, height, job->last);
-    }
-    done = done && history_writer_end(writer, finality, error);
-    history_writer_close(writer);
+    struct node_blocks blocks = {.client = client};
+    const struct history_work work = {.dir = job->dir,
+                                      .chain_id = *genesis_chain_id(job->genesis),
+                                      .source = {.context = &blocks, .block = node_block},
+                                      .first = 1,
+                                      .last = job->last,
+                                      .ending = finality,
+                                      .context = job,
+                                      .progress = show};
+    const bool done = history_write(&work, error);
+    blocks_release(&blocks);
     return done;
 }
 

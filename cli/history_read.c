@@ -214,8 +214,8 @@ static bool walk_on(struct walk *walk, struct history_reader *reader, struct err
         if (answer == HISTORY_BLOCK && !take_block(walk, &item, error)) {
             return false;
         }
-        /* The FINALITY over the last block is the last thing before the end. */
-        answer = answer == HISTORY_FINALITY ? HISTORY_BLOCK : answer;
+        /* What blocks are made final by is for the audit. */
+        answer = answer == HISTORY_FINALITY || answer == HISTORY_SEAL ? HISTORY_BLOCK : answer;
     }
     return answer == HISTORY_BLOCK || answer == HISTORY_END;
 }

@@ -17,8 +17,9 @@
  * certificate it carries is signed by a quorum of the genesis validators and names one of
  * its ancestors; its transactions are admitted and executed by the state machine of the
  * nodes, and state root and results root are compared with what the next header says (lag
- * 1).  The last block is final by the LAST_FINAL that the history ends with, and so are all
- * others, whose ids its header chain names.  Nothing is believed but the genesis.
+ * 1).  The last block is final by the LAST_FINAL or the seal that the history ends with, and so
+ * are all others, whose ids its header chain names; each other seal is valid and is what the
+ * chain carries.  Nothing is believed but the genesis.
  *
  * The state is kept in memory.  Signatures, certificates and VRF proofs are checked ahead by
  * config.threads threads; execution is one thread's work.
@@ -87,13 +88,13 @@ struct audit_config {
 /* The first thing that is wrong. */
 struct audit_fault {
     bool found;
-    bool in_block; /* height and field are set; else file and offset are */
-    uint64_t height;
-    char field[32]; /* "state_root"; "bytes" when the file is damaged there */
+    bool in_block;   /* of a block: field is set; else bytes beside the blocks */
+    uint64_t height; /* of the block, or of the one they belong to */
+    char field[32];  /* "state_root"; "bytes" when the file is damaged there */
     char expected[AUDIT_TEXT_MAX];
     char actual[AUDIT_TEXT_MAX];
-    char file[HISTORY_NAME_MAX];
-    uint64_t offset; /* in file */
+    char file[HISTORY_NAME_MAX]; /* empty: not known */
+    uint64_t offset;             /* in file, of the damaged part or of the block's bytes */
     uint64_t size;
 };
 

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/audit/sealed.h"
+
 enum { SEEN_ROOM_FIRST = 1024 };
 
 static void beacon_of(const uint8_t *bytes, struct hash *out)
@@ -235,7 +237,8 @@ enum chain_taken chain_walk_take(struct chain_walk *walk, struct ahead_block *b,
     if (!check_position(walk, &block->header, fault) || !check_hashes(walk, block, fault) ||
         !check_start(walk, block, fault) ||
         (block->has_last_final && (!check_named(walk, &block->last_final, &place, fault) ||
-                                   !check_new(walk, &block->last_final, &place, fault)))) {
+                                   !check_new(walk, &block->last_final, &place, fault))) ||
+        !sealed_by(walk, block, fault)) {
         return CHAIN_REFUSED;
     }
     crypto_digest(TAG_BLOCK_HEADER, block->header_bytes, &b->block_id);
@@ -257,6 +260,10 @@ bool chain_walk_end(const struct chain_walk *walk, struct bytes finality, struct
     const struct place place = {.height = walk->height, .field = "finality"};
     if (!wire_decode_last_final(finality, &decoded)) {
         return fault_text(fault, walk->height, "finality", "a canonical LAST_FINAL", "other bytes");
+    }
+    if (walk->seal_open) {
+        return fault_text(fault, walk->seal_height, "seal", "a certificate that a block carries",
+                          "another one");
     }
     if (!check_named(walk, &decoded, &place, fault)) {
         return false;

@@ -34,6 +34,10 @@ struct chain_walk {
     struct crypto_tree history; /* over ids 1 .. height */
     struct chain_seen *seen;    /* [height - 1] */
     size_t room;
+    /* A seal whose certificate no block has carried yet. */
+    bool seal_open;
+    uint64_t seal_height;    /* of the oldest block sealed so */
+    struct hash seal_digest; /* of the LAST_FINAL it shows */
 };
 
 struct chain_seen {
@@ -55,6 +59,11 @@ MUST_USE enum chain_taken chain_walk_take(struct chain_walk *walk, struct ahead_
 
 /* After a boundary block was taken: the set that it names, as the state has it. */
 MUST_USE bool chain_walk_open(struct chain_walk *walk, const struct validator_set *set);
+
+/* The SEAL of a chunk that ends with the last block taken: the certificate in it is valid, its
+ * headers lead there, and the next block that carries one as high must carry this one. */
+MUST_USE bool chain_walk_seal(struct chain_walk *walk, struct bytes seal,
+                              struct audit_fault *fault);
 
 /* The LAST_FINAL with which the history ends: over the last block taken. */
 MUST_USE bool chain_walk_end(const struct chain_walk *walk, struct bytes finality,

@@ -37,13 +37,17 @@ bool fault_number(struct audit_fault *fault, uint64_t height, const char *field,
 
 bool fault_error(const struct audit_fault *fault, struct error *error)
 {
-    if (!fault->in_block) {
-        return error_set(error, EXIT_CODE_VERIFY,
-                         "%s, offset %llu (%llu bytes that belong to no block): damaged",
-                         fault->file, (unsigned long long)fault->offset,
-                         (unsigned long long)fault->size);
+    const bool placed = fault->file[0] != '\0';
+    char place[HISTORY_NAME_MAX + 64] = "";
+    if (placed) {
+        (void)snprintf(place, sizeof(place), " (%s, offset %llu, %llu bytes)", fault->file,
+                       (unsigned long long)fault->offset, (unsigned long long)fault->size);
     }
-    return error_set(error, EXIT_CODE_VERIFY, "height %llu: %s: expected %s, found %s",
+    if (!fault->in_block) {
+        return error_set(error, EXIT_CODE_VERIFY, "height %llu: damaged bytes beside the blocks%s",
+                         (unsigned long long)fault->height, place);
+    }
+    return error_set(error, EXIT_CODE_VERIFY, "height %llu: %s: expected %s, found %s%s",
                      (unsigned long long)fault->height, fault->field, fault->expected,
-                     fault->actual);
+                     fault->actual, place);
 }

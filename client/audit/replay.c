@@ -67,7 +67,7 @@ static void end_with_damage(struct replay *r)
         (void)fault_text(&r->fault, found->height, "bytes", "what their digest says",
                          "damaged bytes");
     } else {
-        r->fault = (struct audit_fault){.found = true};
+        r->fault = (struct audit_fault){.found = true, .height = found->height};
     }
     memcpy(r->fault.file, found->file, sizeof(r->fault.file));
     r->fault.offset = found->offset;
@@ -117,6 +117,17 @@ static void take_block(struct replay *r, struct ahead_block *slot, const struct 
     ahead_push(r->ahead);
 }
 
+/* What makes blocks final was judged: right, or wrong at this place. */
+static void take_ending(struct replay *r, const struct history_item *item, bool right)
+{
+    if (!right) {
+        r->ended = true;
+        memcpy(r->fault.file, history_fault(r->reader)->file, sizeof(r->fault.file));
+        r->fault.offset = item->offset;
+        r->fault.size = item->bytes.size;
+    }
+}
+
 /* One record of the history into the ring; false when it is full or reading has ended, or when
  * the state must say first who is in the next epoch's set. */
 static bool read_one(struct replay *r)
@@ -131,7 +142,10 @@ static bool read_one(struct replay *r)
         take_block(r, slot, &item);
         return true;
     case HISTORY_FINALITY:
-        r->ended = !chain_walk_end(&r->walk, item.bytes, &r->fault);
+        take_ending(r, &item, chain_walk_end(&r->walk, item.bytes, &r->fault));
+        return true;
+    case HISTORY_SEAL:
+        take_ending(r, &item, chain_walk_seal(&r->walk, item.bytes, &r->fault));
         return true;
     case HISTORY_DAMAGED:
         r->ended_error.code = EXIT_CODE_OK;
@@ -355,6 +369,17 @@ static uint32_t thread_count(const struct audit_config *config)
     return wanted > AUDIT_THREADS_MAX ? AUDIT_THREADS_MAX : wanted;
 }
 
+/* Where in the files the block is that the fault is about. */
+static void locate(const struct replay *r, struct audit_fault *fault)
+{
+    struct history_fault at;
+    if (history_locate(r->reader, fault->height, &at)) {
+        memcpy(fault->file, at.file, sizeof(fault->file));
+        fault->offset = at.offset;
+        fault->size = at.size;
+    }
+}
+
 static bool run(struct replay *r)
 {
     do {
@@ -365,6 +390,9 @@ static bool run(struct replay *r)
     if (!fault->found && r->error->code == EXIT_CODE_OK) {
         *fault = r->fault;
         *r->error = r->ended_error;
+    }
+    if (fault->found && fault->in_block && fault->file[0] == '\0') {
+        locate(r, fault);
     }
     r->report->passed = !fault->found && r->error->code == EXIT_CODE_OK;
     return fault->found ? fault_error(fault, r->error) : r->report->passed;

@@ -462,20 +462,27 @@ void archive_block(struct archive *a, const struct archive_twist *twist)
 
 /* ---- Files ------------------------------------------------------------------------- */
 
-bool archive_export_with(const struct archive *a, const char *dir, struct bytes finality)
+static bool archive_source(void *context, uint64_t height, struct bytes *out, struct error *error)
 {
-    struct history_writer *writer = NULL;
-    struct error error;
-    bool done = history_writer_open(dir, &a->chain_id, 1, &writer, &error);
-    for (uint64_t h = 1; done && h <= a->height; h++) {
-        done = history_writer_add(writer, bytes_of(a->blocks[h].bytes, a->blocks[h].size), &error);
-    }
-    done = done && history_writer_end(writer, finality, &error);
-    history_writer_close(writer);
-    return done;
+    const struct archive *a = context;
+    (void)error;
+    *out = bytes_of(a->blocks[height].bytes, a->blocks[height].size);
+    return true;
 }
 
-bool archive_export(const struct archive *a, const char *dir)
+bool archive_export_with(struct archive *a, const char *dir, struct bytes finality)
+{
+    struct error error;
+    const struct history_work work = {.dir = dir,
+                                      .chain_id = a->chain_id,
+                                      .source = {.context = a, .block = archive_source},
+                                      .first = 1,
+                                      .last = a->height,
+                                      .ending = finality};
+    return history_write(&work, &error);
+}
+
+bool archive_export(struct archive *a, const char *dir)
 {
     uint8_t buffer[WIRE_LAST_FINAL_SIZE_MAX];
     return archive_export_with(a, dir, archive_finality(a, a->height, a->tip_signers, buffer));

@@ -108,9 +108,9 @@ struct bytes archive_finality_as(const struct archive *archive, const struct arc
 struct hash archive_root(const struct archive *archive); /* of the state after the last block */
 
 /* History files in dir, which must be empty or missing; the genesis file at path. */
-bool archive_export(const struct archive *archive, const char *dir);
+bool archive_export(struct archive *archive, const char *dir);
 /* The same with this LAST_FINAL at its end. */
-bool archive_export_with(const struct archive *archive, const char *dir, struct bytes finality);
+bool archive_export_with(struct archive *archive, const char *dir, struct bytes finality);
 bool archive_write_genesis(const struct archive *archive, const char *path);
 
 #endif /* TESTS_SUPPORT_ARCHIVE_H */

@@ -26,7 +26,7 @@ static inline void spoil_blocks(struct archive *a, uint32_t accounts, uint64_t l
     }
 }
 
-static inline void spoil_open(struct spoil *spoil, const struct archive *archive)
+static inline void spoil_open(struct spoil *spoil, struct archive *archive)
 {
     bool made = directory_make(&spoil->directory);
     (void)snprintf(spoil->genesis, sizeof(spoil->genesis), "%s/genesis", spoil->directory.path);

@@ -3,6 +3,7 @@ unit_test(test_audit ${CMAKE_CURRENT_LIST_DIR}/test_audit.c ${archive} NEEDS cli
 unit_test(test_audit_sets ${CMAKE_CURRENT_LIST_DIR}/test_audit_sets.c ${archive} NEEDS client)
 unit_test(test_audit_files ${CMAKE_CURRENT_LIST_DIR}/test_audit_files.c ${archive} NEEDS client)
 unit_test(test_audit_bytes ${CMAKE_CURRENT_LIST_DIR}/test_audit_bytes.c ${archive} NEEDS client)
+unit_test(test_audit_chunks ${CMAKE_CURRENT_LIST_DIR}/test_audit_chunks.c ${archive} NEEDS client)
 # The same with every byte: minutes.
 unit_test(test_audit_every_byte ${CMAKE_CURRENT_LIST_DIR}/test_audit_bytes.c ${archive}
   NEEDS client TIMEOUT 900)

@@ -10,3 +10,5 @@ unit_test(test_inspect ${CMAKE_CURRENT_LIST_DIR}/test_inspect.c ${toy_node} NEED
 unit_test(test_repair ${CMAKE_CURRENT_LIST_DIR}/test_repair.c ${toy_node} NEEDS store)
 unit_test(test_backup ${CMAKE_CURRENT_LIST_DIR}/test_backup.c
   ${PROJECT_SOURCE_DIR}/tests/support/toy_ledger.c NEEDS store)
+add_test(NAME tidy.history_vectors
+  COMMAND python3 ${PROJECT_SOURCE_DIR}/tools/history_model.py --check)
