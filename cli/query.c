@@ -24,10 +24,15 @@ static const struct object {
     enum key_kind kind;
     const struct record *record;
 } objects[] = {
-    {"node", KEY_NODE, &record_node},          {"offer", KEY_OFFER, &record_offer},
-    {"data", KEY_DATA, &record_data_set},      {"request", KEY_REQUEST, &record_request},
-    {"process", KEY_PROCESS, &record_process}, {"terms", KEY_TERMS, &record_job_terms},
-    {"lease", KEY_LEASE, &record_lease},       {"program", KEY_PROGRAM, &record_program},
+    {"node", KEY_NODE, &record_node},
+    {"offer", KEY_OFFER, &record_offer},
+    {"data", KEY_DATA, &record_data_set},
+    {"request", KEY_REQUEST, &record_request},
+    {"process", KEY_PROCESS, &record_process},
+    {"terms", KEY_TERMS, &record_job_terms},
+    {"lease", KEY_LEASE, &record_lease},
+    {"program", KEY_PROGRAM, &record_program},
+    {"suspension", KEY_SUSPENSION, &record_suspension},
 };
 
 static enum exit_code run_object(struct cli_call *call, struct error *error)
@@ -41,8 +46,8 @@ static enum exit_code run_object(struct cli_call *call, struct error *error)
     }
     if (object == NULL || !hex_decode(cli_argument(call, 1), id.bytes, HASH_SIZE)) {
         (void)error_set(error, EXIT_CODE_USAGE,
-                        "write node, offer, data, request, process, terms, lease or program, "
-                        "and its id in hex");
+                        "write node, offer, data, request, process, terms, lease, program or "
+                        "suspension, and its id in hex");
         return error->code;
     }
     ASSERT(object->record->struct_size <= sizeof(memory));
@@ -204,7 +209,7 @@ const struct cli_command cli_query_object = {
     .arguments = "KIND ID",
     .argument_min = 2,
     .argument_max = 2,
-    .help = "node, offer, data, request, process, terms, lease or program as JSON, proven",
+    .help = "node, offer, data, request, process, terms, lease, program, suspension: JSON, proven",
     .run = run_object,
     .options = {CONNECT_OPTIONS}};
 const struct cli_command cli_job_status = {.noun = "job",

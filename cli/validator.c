@@ -103,6 +103,33 @@ static void print_change(const struct set_change *change, const char *where)
     (void)printf("\n  next set %s\n", hash);
 }
 
+static const char *kind_name(uint8_t kind)
+{
+    static const char *const names[] = {[VOTE_PROPOSE] = "PROPOSE",
+                                        [VOTE_NOTARIZE] = "NOTARIZE",
+                                        [VOTE_NULLIFY] = "NULLIFY",
+                                        [VOTE_FINALIZE] = "FINALIZE"};
+    return kind <= VOTE_FINALIZE ? names[kind] : "unknown";
+}
+
+static void print_suspensions(void)
+{
+    char key[2 * PUBLIC_KEY_SIZE + 1];
+    for (uint32_t i = 0; i < changes.suspension_count; i++) {
+        const struct suspension *s = &changes.suspensions[i];
+        hex_encode(s->consensus.bytes, PUBLIC_KEY_SIZE, key);
+        (void)printf("suspended: consensus key %s\n  signed %s and a contradicting %s as seat %u "
+                     "in view %llu of epoch %llu; proven at height %llu\n",
+                     key, kind_name(s->first_kind), kind_name(s->second_kind), s->seat,
+                     (unsigned long long)s->view, (unsigned long long)s->epoch,
+                     (unsigned long long)s->height);
+    }
+    if (changes.suspended_count > changes.suspension_count) {
+        (void)printf("and %u suspended earlier\n",
+                     changes.suspended_count - changes.suspension_count);
+    }
+}
+
 static void print_text(void)
 {
     char account[2 * ADDRESS_SIZE + 1];
@@ -125,6 +152,7 @@ static void print_text(void)
     if (!changes.accepted && changes.open_count == 0) {
         (void)printf("no change is proposed\n");
     }
+    print_suspensions();
 }
 
 static json_t *change_json(const struct set_change *change, const char *state)
@@ -141,6 +169,11 @@ static void print_json(void)
     hex_encode(changes.set_hash.bytes, HASH_SIZE, hash);
     json_t *seats = json_array();
     json_t *list = json_array();
+    json_t *suspensions = json_array();
+    for (uint32_t i = 0; i < changes.suspension_count; i++) {
+        (void)json_array_append_new(suspensions,
+                                    record_json(&record_suspension, &changes.suspensions[i]));
+    }
     for (uint32_t i = 0; i < changes.set.count; i++) {
         (void)json_array_append_new(seats, record_json(&record_validator, &changes.set.items[i]));
     }
@@ -152,10 +185,10 @@ static void print_json(void)
     for (uint32_t i = 0; i < changes.open_count; i++) {
         (void)json_array_append_new(list, change_json(&changes.open[i], "proposed"));
     }
-    json_t *json =
-        json_pack("{s:I,s:I,s:s,s:I,s:o,s:o}", "height", (json_int_t)changes.height, "epoch",
-                  (json_int_t)changes.epoch.epoch, "set_hash", hash, "quorum",
-                  (json_int_t)validator_quorum(changes.set.count), "seats", seats, "changes", list);
+    json_t *json = json_pack("{s:I,s:I,s:s,s:I,s:o,s:o,s:o}", "height", (json_int_t)changes.height,
+                             "epoch", (json_int_t)changes.epoch.epoch, "set_hash", hash, "quorum",
+                             (json_int_t)validator_quorum(changes.set.count), "seats", seats,
+                             "changes", list, "suspensions", suspensions);
     (void)json_dumpf(json, stdout, JSON_INDENT(2));
     (void)printf("\n");
     json_decref(json);

@@ -15,6 +15,9 @@ struct validator_changes {
     struct validator_set next; /* likewise */
     uint32_t open_count;
     struct set_change open[VALIDATOR_COUNT_MAX]; /* by their proposers' seats */
+    uint32_t suspended_count;                    /* all there are, below the newest of these */
+    uint32_t suspension_count;
+    struct suspension suspensions[VALIDATOR_COUNT_MAX]; /* newest first */
 };
 
 MUST_USE bool validator_read(struct light *light, struct validator_changes *out,

@@ -30,6 +30,14 @@ static void finality_of(const struct unfinal *u, const struct certificate *certi
     memcpy(out->signatures, certificate->signatures, sizeof(out->signatures));
 }
 
+/* Evidence has the number of nobody, and others wait with the same. */
+static void use_number(struct driver *d, const struct tx *tx)
+{
+    if (tx->type != TX_EVIDENCE) {
+        mempool_use(d->pool, &tx->sender, tx->lane, tx->seq);
+    }
+}
+
 void blocks_after_commit(struct driver *d, const struct wire_block *block, uint64_t height)
 {
     struct wire_tx_iterator iterator;
@@ -40,7 +48,7 @@ void blocks_after_commit(struct driver *d, const struct wire_block *block, uint6
     wire_txs_begin(&iterator, &block->txs);
     while (wire_txs_next(&iterator, &raw)) {
         if (wire_decode_tx(raw, &tx)) {
-            mempool_use(d->pool, &tx.sender, tx.lane, tx.seq);
+            use_number(d, &tx);
             crypto_digest(TAG_TX, tx.payload, &digest);
             recent_add(d->recent, &digest, height, index);
         }

@@ -1,6 +1,7 @@
 #include "state/dispatch.h"
 
 #include "state/market/market.h"
+#include "state/sets/guilt.h"
 #include "state/sets/sets.h"
 #include "state/training/training.h"
 
@@ -25,6 +26,7 @@ static const struct handler handlers[] = {
     {TX_VALIDATOR_PROPOSE, ROLE_VALIDATOR, execute_validator_propose},
     {TX_VALIDATOR_APPROVE, ROLE_VALIDATOR, execute_validator_approve},
     {TX_READY, 0, execute_ready},
+    {TX_EVIDENCE, 0, execute_evidence},
     {TX_NODE_REGISTER, ROLE_PROVIDER, execute_node_register},
     {TX_OFFER_CREATE, ROLE_PROVIDER, execute_offer_create},
     {TX_OFFER_CANCEL, ROLE_PROVIDER, execute_offer_cancel},

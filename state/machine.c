@@ -156,11 +156,13 @@ void state_certify_block(struct state_machine *machine, const struct state_view 
     }
 }
 
-/* The sequence number and quota are used up whatever becomes of it. */
+/* The sequence number and quota are used up whatever becomes of it.  Evidence has neither. */
 static enum code execute_tx(struct execution *x, const struct tx *tx, bool has_room)
 {
-    struct account sender;
-    ledger_consume(x, tx, &sender);
+    struct account sender = {.version = RECORD_VERSION};
+    if (tx->type != TX_EVIDENCE) {
+        ledger_consume(x, tx, &sender);
+    }
     if (!has_room) {
         return CODE_E_BLOCK_FULL;
     }

@@ -12,10 +12,11 @@ NAMES = {"hash": "hash", "signature": "bin 64", "address": "bin 20", "public_key
 UINTS = {"uint8_t": "u8", "uint16_t": "u16", "uint32_t": "u32", "uint64_t": "u64"}
 OBJECTS = ("account org usage counter item params chain clock totals planner purge device node "
            "offer data_set job_terms request excluded process plan member lease program round "
-           "segment validator set_change set_epoch").split()
-BODIES = ("transfer validator_propose validator_approve ready node_register offer_create offer_cancel data_register performance "
+           "segment validator set_change set_epoch suspension").split()
+BODIES = ("transfer validator_propose validator_approve ready signed_vote evidence node_register offer_create offer_cancel data_register performance "
           "train_request train_cancel lease_accept lease_reject lease_ready program_part "
           "gradient_commitment proof_of_training round_result").split()
+PARTS = ("performance", "signed_vote")  # of bodies
 STRUCT = re.compile(r"struct (\w+) \{(.*?)\n\};", re.S)
 MEMBER = re.compile(r"\s*(?:const )?(?:struct )?(\w+) (\w+)(?:\[(.*?)\])?;\s*(?:/\*(.*?)\*/)?")
 ROW = re.compile(r'F_(\w+)\((?:T, )?"?(\w+)"?(?:,\s*([^)]*))?\)')
@@ -74,7 +75,8 @@ def tables():
     source = "".join(read(f"state/objects/{name}.c") for name in FILES)
     yield "objects", "\n".join(record(n, n, structs, source) for n in OBJECTS)
     yield "bodies", "\n".join(
-        record(n if n == "performance" else f"body_{n}", n.upper(), structs, source)
+        record(n if n in PARTS else f"body_{n}", n if n == "signed_vote" else n.upper(), structs,
+               source)
         for n in BODIES)
     yield "codes", rows("types/codes.def", "CODE", ("code", "name", "meaning"))
     yield "events", rows("state/objects/events.def", "EVENT", ("kind", "name", "fields"))

@@ -74,6 +74,9 @@ def ids(vectors):
     yield "id.plan", digest("plan", vectors["plan"])
     yield "id.possession", digest("node-possession", pack([chain, address, key]))
     yield "id.ready", digest("ready", pack([chain, job, 3, 300]))
+    vote = pack([chain, job, 3, 300, run(8)])
+    yield "id.vote", digest("vote/finalize", vote)
+    yield "id.suspension", digest("address", key)
     yield "id.peer_set", digest("peer-set", pack([run(6), run(7)]))
     yield "id.batch_key", digest("batch-key", pack([job, 8, key, run(3)]))
     opened = [key, job, 8, run(9), run(10), run(11), run(12)]

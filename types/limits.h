@@ -44,6 +44,7 @@ enum {
     FRAME_SIZE_MAX = BLOCK_SIZE_MAX + (256 << 10), /* a block plus its certificates */
     VOTE_FRAME_SIZE_MAX = 256 << 10,               /* vote lane: STATUS with certificates */
     TX_SIZE_MAX_DEFAULT = 16 << 10,                /* unless tx.def says otherwise */
+    EVIDENCE_SIZE_MAX = 512,                       /* two votes and the envelope: 383 */
     TX_SIZE_MAX = 128 << 10,                       /* WITNESS; PROGRAM_PART 33 KiB, see tx.def */
     TX_FORWARD_MAX = 1024,                         /* transactions in one TXS message */
     TX_VALID_MS_MAX = 3600000,                     /* valid_until_ms <= header time + 1 h */

@@ -34,4 +34,13 @@ struct certificate {
     struct signature signatures[VALIDATOR_COUNT_MAX]; /* in index order */
 };
 
+/* Whether two votes prove that their validator lied: both of one view, and two values of one
+ * kind, or NULLIFY and FINALIZE.  No honest one signs both, whatever it has seen.  One pair has
+ * one order, by kind and then proposal: false for the other.  Signatures are not looked at.
+ * (NOTARIZE and NULLIFY, or NOTARIZE and FINALIZE of another value, prove nothing.) */
+bool vote_pair_proves(const struct vote *first, const struct vote *second);
+
+/* The one or the other way round. */
+bool vote_contradicts(const struct vote *a, const struct vote *b);
+
 #endif /* TYPES_VOTE_H */

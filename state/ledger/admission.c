@@ -2,14 +2,15 @@
 #include "crypto/crypto.h"
 #include "state/ledger/buffer.h"
 #include "state/ledger/ledger.h"
+#include "state/sets/guilt.h"
 #include "wire/wire.h"
 
 /* 13.5: judged against the parent's state and the counters of this block.  A counter is a
- * lane's next sequence number, an unordered number's mark, or an organisation's use, found
- * by its state key. */
+ * lane's next sequence number, an unordered number's mark, an organisation's use, or a
+ * suspension's mark, found by its state key. */
 
 enum {
-    COUNTER_KEY_MAX = 1 + ADDRESS_SIZE + 8,
+    COUNTER_KEY_MAX = 1 + HASH_SIZE,
     COUNTER_SLOT_COUNT = 1 << 16,
     COUNTER_COUNT_MAX = 2 * BLOCK_TX_MAX + 1024, /* two a transaction */
 };
@@ -187,8 +188,20 @@ static void count_tx(struct state_admission *admission, const struct tx *tx,
     counter_set(admission, &key, used + ledger_units(tx));
 }
 
+/* Of the sender over the payload, or of the accused under two votes. */
+static bool is_signed(const struct tx *tx, const struct public_key *key, const struct guilt *guilt)
+{
+    struct hash id;
+    if (guilt != NULL) {
+        return guilt_holds(guilt);
+    }
+    crypto_digest(TAG_TX, tx->payload, &id);
+    return crypto_verify(key, &id, &tx->signature);
+}
+
+/* guilt: NULL but for evidence. */
 static bool signature_holds(const struct state_admission *admission, const struct tx *tx,
-                            const struct public_key *key)
+                            const struct public_key *key, const struct guilt *guilt)
 {
     const struct state_verdicts *verdicts = &admission->config.verdicts;
     struct hash verdict;
@@ -196,9 +209,7 @@ static bool signature_holds(const struct state_admission *admission, const struc
     if (verdicts->known_good != NULL && verdicts->known_good(verdicts->context, &verdict)) {
         return true;
     }
-    struct hash id;
-    crypto_digest(TAG_TX, tx->payload, &id);
-    if (!crypto_verify(key, &id, &tx->signature)) {
+    if (!is_signed(tx, key, guilt)) {
         return false;
     }
     if (verdicts->remember_good != NULL) {
@@ -235,17 +246,39 @@ static enum code judge_envelope(const struct state_admission *admission, struct 
     return tx->seq == UINT64_MAX ? CODE_E_RANGE : CODE_OK;
 }
 
-enum code state_admit(struct state_admission *admission, struct bytes raw,
-                      enum state_admit_mode mode, struct tx *tx)
+/* 17.8: evidence proves itself.  A key is suspended once: the signatures that are checked in
+ * vain are those of a block that is BAD, or of a peer who pays for it. */
+static enum code admit_evidence(struct state_admission *admission, const struct tx *tx,
+                                enum state_admit_mode mode)
 {
-    struct tx parsed;
-    enum code code = judge_envelope(admission, raw, &parsed);
+    struct guilt guilt;
+    uint64_t taken = 0;
+    const enum code code = guilt_judge(admission->view, &admission->config.chain_id, tx, &guilt);
     if (code != CODE_OK) {
         return code;
     }
+    if (counter_get(admission, &guilt.key, &taken)) {
+        return CODE_E_DUPLICATE;
+    }
+    if (!signature_holds(admission, tx, &guilt.consensus, &guilt)) {
+        return CODE_E_SIG;
+    }
+    if (mode == STATE_ADMIT_COUNT) {
+        if (admission->counter_count + 1 > COUNTER_COUNT_MAX) {
+            return CODE_E_BLOCK_FULL;
+        }
+        counter_set(admission, &guilt.key, 1);
+    }
+    return CODE_OK;
+}
+
+/* What somebody sends in his own name. */
+static enum code admit_sent(struct state_admission *admission, const struct tx *tx,
+                            enum state_admit_mode mode)
+{
     struct account account;
     struct org org;
-    const struct key account_key = key_account(&parsed.sender);
+    const struct key account_key = key_account(&tx->sender);
     if (!state_read(admission->view, &account_key, &record_account, &account)) {
         return CODE_E_SENDER;
     }
@@ -256,23 +289,35 @@ enum code state_admit(struct state_admission *admission, struct bytes raw,
     if (!state_read(admission->view, &org_key, &record_org, &org) || org.status != STATUS_ACTIVE) {
         return CODE_E_ORG;
     }
-    code = judge_seq(admission, &parsed, &account);
+    enum code code = judge_seq(admission, tx, &account);
     if (code == CODE_E_SEQ_USED) {
         return code;
     }
-    if (!signature_holds(admission, &parsed, &account.public_key)) {
+    if (!signature_holds(admission, tx, &account.public_key, NULL)) {
         return CODE_E_SIG;
     }
     if (code == CODE_OK) {
-        code = judge_quota(admission, &parsed, &account, org.quota);
+        code = judge_quota(admission, tx, &account, org.quota);
     }
     if (code == CODE_OK && mode == STATE_ADMIT_COUNT) {
         if (admission->counter_count + 2 > COUNTER_COUNT_MAX) {
             return CODE_E_BLOCK_FULL;
         }
-        count_tx(admission, &parsed, &account);
+        count_tx(admission, tx, &account);
     }
-    if (tx != NULL) {
+    return code;
+}
+
+enum code state_admit(struct state_admission *admission, struct bytes raw,
+                      enum state_admit_mode mode, struct tx *tx)
+{
+    struct tx parsed;
+    enum code code = judge_envelope(admission, raw, &parsed);
+    if (code == CODE_OK) {
+        code = parsed.type == TX_EVIDENCE ? admit_evidence(admission, &parsed, mode)
+                                          : admit_sent(admission, &parsed, mode);
+    }
+    if (tx != NULL && (code == CODE_OK || code == CODE_E_SEQ_GAP || code == CODE_E_QUOTA)) {
         *tx = parsed;
     }
     return code;

@@ -4,9 +4,9 @@
 #include "state/ledger/buffer.h"
 
 /* 11.2: collections of ids, each a counter and indexed items, so that a reader sees all of
- * one with count + 1 membership proofs.  Collections below 16 and from 32 on also keep
+ * one with count + 1 membership proofs.  Collections below 5 and from 32 on also keep
  * each id's position and let it go: the last item takes the place of the one removed.
- * Those from 16 to 31 only grow. */
+ * Those from 6 to 31 only grow. */
 
 uint32_t collection_count(const struct buffer *buffer, enum collection collection,
                           struct bytes owner);

@@ -237,6 +237,8 @@ const struct record *record_of_body(uint32_t type)
         return &record_body_validator_approve;
     case TX_READY:
         return &record_body_ready;
+    case TX_EVIDENCE:
+        return &record_body_evidence;
     case TX_NODE_REGISTER:
         return &record_body_node_register;
     case TX_OFFER_CREATE:

@@ -1,6 +1,7 @@
 #include "state/objects/ids.h"
 
 #include "crypto/crypto.h"
+#include "wire/wire.h"
 
 enum { PREIMAGE_MAX = 512 };
 
@@ -93,6 +94,23 @@ struct hash id_ready(const struct hash *chain_id, const struct hash *next_set_ha
     wire_write_u64(&writer, seat);
     wire_write_u64(&writer, height);
     return digest_of(TAG_READY, &writer);
+}
+
+struct hash id_vote(const struct hash *chain_id, const struct hash *set_hash,
+                    const struct vote *vote)
+{
+    uint8_t buffer[WIRE_VOTE_PREIMAGE_SIZE_MAX];
+    struct wire_writer writer;
+    wire_writer_init(&writer, buffer, sizeof(buffer));
+    wire_write_vote_preimage(&writer, chain_id, set_hash, vote);
+    return digest_of(wire_vote_tag(vote->kind), &writer);
+}
+
+struct hash id_suspension(const struct public_key *consensus)
+{
+    struct hash out;
+    crypto_digest(TAG_ADDRESS, bytes_of(consensus->bytes, PUBLIC_KEY_SIZE), &out);
+    return out;
 }
 
 struct hash id_peer_set(const struct peer_set *peers)

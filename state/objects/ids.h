@@ -3,6 +3,7 @@
 
 #include "state/objects/keys.h"
 #include "state/objects/training.h"
+#include "types/vote.h"
 
 /* Digests that name objects or are signed, committed to or drawn from.  Each is the tagged
  * digest of a canonical array; clients compute them with these same functions. */
@@ -32,6 +33,13 @@ struct hash id_possession(const struct hash *chain_id, const struct address *pro
 /* H(READY, [chain_id, next_set_hash, seat, height]): what the second signature of READY signs. */
 struct hash id_ready(const struct hash *chain_id, const struct hash *next_set_hash, uint32_t seat,
                      uint64_t height);
+
+/* H(VOTE_<KIND>, [chain_id, set_hash, epoch, view, proposal]): what a vote's signature signs. */
+struct hash id_vote(const struct hash *chain_id, const struct hash *set_hash,
+                    const struct vote *vote);
+
+/* H(ADDRESS, key): names the suspension of a consensus key. */
+struct hash id_suspension(const struct public_key *consensus);
 
 /* H(PEER_SET, [tunnel key, ...]) over all members in rank order; count >= 1. */
 struct peer_set {

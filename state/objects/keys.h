@@ -35,6 +35,7 @@ enum key_kind {
     KEY_PROGRAM = 'x',      /* program root 32 -> struct program */
     KEY_UPLOAD = 'y',       /* owner 20, program root 32 -> struct program, not yet complete */
     KEY_PART = 'z',         /* owner 20, program root 32, index u32 -> raw bytes */
+    KEY_SUSPENSION = 'S',   /* id_suspension 32 -> struct suspension */
 };
 
 enum key_global {
@@ -58,6 +59,7 @@ enum collection {
     COLLECTION_WHEEL = 3,          /* no owner: heap of active deadlines, earliest first */
     COLLECTION_DRAWS = 4,          /* no owner: jobs whose round awaits a beacon */
     COLLECTION_EXPIRY = 5,         /* owner = minute u32: unordered transactions to forget */
+    COLLECTION_SUSPENSIONS = 6,    /* no owner: keys that are suspended; only grows */
     COLLECTION_ACCOUNT_NODES = 16, /* owner = address; these only grow */
     COLLECTION_ACCOUNT_OFFERS = 17,
     COLLECTION_ACCOUNT_DATA = 18,
@@ -95,7 +97,7 @@ struct key key_set(uint64_t epoch);
 struct key key_org(uint32_t org);
 struct key key_usage(uint32_t org);
 /* Kinds whose id is one 32-byte id: NODE, OFFER, DATA, REQUEST, REQUEST_BODY, TERMS,
- * PROCESS, LEASE, PROGRAM. */
+ * PROCESS, LEASE, PROGRAM, SUSPENSION. */
 struct key key_object(enum key_kind kind, const struct hash *id);
 struct key key_plan(const struct hash *job, uint32_t version);
 struct key key_member(const struct hash *job, uint32_t version, uint32_t rank);

@@ -69,6 +69,55 @@ static const struct field body_ready_fields[] = {
 #undef T
 const struct record record_body_ready = RECORD("ready", struct body_ready, body_ready_fields, 4);
 
+#define T struct signed_vote
+static const struct field signed_vote_fields[] = {
+    F_UINT(T, kind),
+    F_FIXED(T, proposal),
+    F_FIXED(T, signature),
+};
+#undef T
+const struct record record_signed_vote =
+    RECORD("signed_vote", struct signed_vote, signed_vote_fields, 3);
+
+#define T struct body_evidence
+static const struct field body_evidence_fields[] = {
+    F_UINT(T, epoch),
+    F_UINT(T, view),
+    F_UINT(T, seat),
+    F_RECORD(T, first, &record_signed_vote),
+    F_RECORD(T, second, &record_signed_vote),
+};
+#undef T
+const struct record record_body_evidence =
+    RECORD("evidence", struct body_evidence, body_evidence_fields, 5);
+
+#define T struct suspension
+static const struct field suspension_fields[] = {
+    F_VERSION(T),          F_FIXED(T, consensus),  F_FIXED(T, account),
+    F_UINT(T, epoch),      F_UINT(T, view),        F_UINT(T, seat),
+    F_UINT(T, first_kind), F_UINT(T, second_kind), F_UINT(T, height),
+};
+#undef T
+const struct record record_suspension =
+    RECORD("suspension", struct suspension, suspension_fields, 9);
+
+static struct signed_vote said(const struct vote *vote)
+{
+    return (struct signed_vote){
+        .kind = (uint8_t)vote->kind, .proposal = vote->proposal, .signature = vote->signature};
+}
+
+struct body_evidence evidence_of(const struct vote *a, const struct vote *b)
+{
+    const bool turned = vote_pair_proves(b, a);
+    ASSERT(turned || vote_pair_proves(a, b));
+    return (struct body_evidence){.epoch = a->epoch,
+                                  .view = a->view,
+                                  .seat = a->validator,
+                                  .first = said(turned ? b : a),
+                                  .second = said(turned ? a : b)};
+}
+
 static bool has_bit(const uint8_t *bytes, uint32_t index)
 {
     return (bytes[index / 8] >> (index % 8) & 1) != 0;

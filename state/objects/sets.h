@@ -3,6 +3,7 @@
 
 #include "state/objects/record.h"
 #include "types/validators.h"
+#include "types/vote.h"
 
 /* Validator sets and their changes (docs/protocol-state.md 17).
  *
@@ -62,12 +63,48 @@ struct body_ready {
     struct signature signature; /* by that seat's consensus key over id_ready */
 };
 
+/* ---- Evidence (17.8) ---- */
+
+/* What a vote says beside epoch, view and seat, and its signature. */
+struct signed_vote {
+    uint8_t kind;         /* enum vote_kind */
+    struct hash proposal; /* zero: NULLIFY */
+    struct signature signature;
+};
+
+struct body_evidence {
+    uint64_t epoch;
+    uint64_t view;
+    uint32_t seat;             /* in that epoch's set */
+    struct signed_vote first;  /* below second by kind, then proposal: */
+    struct signed_vote second; /* vote_pair_proves of types/vote.h */
+};
+
+/* A consensus key that signed such a pair: for ever, as long as its seat may still stand. */
+struct suspension {
+    uint32_t version;
+    struct public_key consensus;
+    struct address account; /* its seat's */
+    uint64_t epoch;         /* of the votes, as are the next ones */
+    uint64_t view;
+    uint32_t seat;
+    uint8_t first_kind;
+    uint8_t second_kind;
+    uint64_t height; /* of the block with the proof */
+};
+
+extern const struct record record_signed_vote;
+extern const struct record record_body_evidence;
+extern const struct record record_suspension;
 extern const struct record record_validator;
 extern const struct record record_set_change;
 extern const struct record record_set_epoch;
 extern const struct record record_body_validator_propose;
 extern const struct record record_body_validator_approve;
 extern const struct record record_body_ready;
+
+/* Of two votes of which vote_contradicts() is true, put in their order. */
+struct body_evidence evidence_of(const struct vote *a, const struct vote *b);
 
 /* Is this seat of the next set known to be alive: by its own READY, or, where the change does
  * not touch it, by its approval. */

@@ -1,4 +1,5 @@
 #include "crypto/crypto.h"
+#include "state/sets/guilt.h"
 #include "state/sets/sets.h"
 #include "wire/wire.h"
 
@@ -143,6 +144,11 @@ static void drop_seat(struct validator_set *set, uint32_t seat)
     }
 }
 
+static enum code judge_suspension(const struct execution *x, const struct validator *v)
+{
+    return guilt_is_proven(x->buffer, &v->consensus) ? CODE_E_SUSPENDED : CODE_OK;
+}
+
 /* *set: of the present epoch; when the change may be made, the next one. */
 static enum code change_apply(const struct execution *x, const struct set_change *change,
                               struct validator_set *set)
@@ -151,6 +157,7 @@ static enum code change_apply(const struct execution *x, const struct set_change
     switch (change->action) {
     case CHANGE_ADD:
         code = judge_add(x, set, change);
+        code = code == CODE_OK ? judge_suspension(x, &change->validator) : code;
         if (code == CODE_OK) {
             set->items[set->count++] = change->validator;
         }
@@ -167,6 +174,7 @@ static enum code change_apply(const struct execution *x, const struct set_change
         return CODE_OK;
     case CHANGE_REKEY:
         code = change->seat < set->count ? judge_rekey(set, change) : CODE_E_RANGE;
+        code = code == CODE_OK ? judge_suspension(x, &change->validator) : code;
         if (code == CODE_OK) {
             set->items[change->seat] = change->validator;
         }

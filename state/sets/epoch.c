@@ -1,4 +1,5 @@
 #include "crypto/crypto.h"
+#include "state/sets/guilt.h"
 #include "state/sets/sets.h"
 #include "wire/wire.h"
 
@@ -63,15 +64,18 @@ bool sets_wait(const struct state_view *view)
     return read_ready(view, &change);
 }
 
-bool sets_of_epoch(const struct execution *x, uint64_t epoch, struct validator_set *out)
+bool sets_of_epoch(const struct state_view *view, uint64_t epoch, struct validator_set *out,
+                   struct hash *set_hash)
 {
-    struct set_epoch now = {.version = RECORD_VERSION};
-    struct key key = key_global(GLOBAL_EPOCH);
+    const uint64_t now = read_epoch(view).epoch;
+    const struct key key = epoch == now ? key_global(GLOBAL_VALIDATORS) : key_set(epoch);
     struct bytes value;
-    (void)buffer_read(x->buffer, &key, &record_set_epoch, &now);
-    key = epoch == now.epoch ? key_global(GLOBAL_VALIDATORS) : key_set(epoch);
-    return epoch <= now.epoch && buffer_get(x->buffer, &key, &value) &&
-           wire_decode_validator_set(value, out);
+    if (epoch > now || !view->get(view->context, key_view(&key), &value) ||
+        !wire_decode_validator_set(value, out)) {
+        return false;
+    }
+    crypto_digest(TAG_VALIDATOR_SET, value, set_hash);
+    return true;
 }
 
 /* ---- The boundary ------------------------------------------------------------------- */
@@ -127,4 +131,5 @@ void sets_end(struct execution *x)
     ASSERT(ours);
     crypto_digest(TAG_VALIDATOR_SET, value, &set_hash);
     ledger_event(x, EVENT_EPOCH_OPENED, &set_hash, epoch.epoch, set.count);
+    guilt_follow(x, &set);
 }

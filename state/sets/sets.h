@@ -25,7 +25,8 @@ enum code execute_ready(struct execution *x, struct call *call);
  * key has no seat that stays, it is the only one, or sets do not change on this chain. */
 bool sets_evict(struct execution *x, const struct public_key *consensus);
 
-/* The set of an epoch up to the present one; false: not yet. */
-MUST_USE bool sets_of_epoch(const struct execution *x, uint64_t epoch, struct validator_set *out);
+/* The set of an epoch up to the present one, and its hash; false: not yet. */
+MUST_USE bool sets_of_epoch(const struct state_view *view, uint64_t epoch,
+                            struct validator_set *out, struct hash *set_hash);
 
 #endif /* STATE_SETS_SETS_H */

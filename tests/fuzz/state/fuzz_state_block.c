@@ -103,15 +103,18 @@ static bool take_tx(struct test_chain *chain, struct bytes *in, uint64_t *seqs)
     if (!wire_reader_end(&reader) || !list) {
         return true; /* no envelope holds it */
     }
-    const struct tx tx = {.version = TX_VERSION,
-                          .chain_id = chain->chain_id,
-                          .type = type,
-                          .sender = chain->addresses[account],
-                          .seq = seqs[account]++,
-                          .valid_until_ms = chain->time_ms + 300000,
-                          .body = body};
+    const bool unsent = type == TX_EVIDENCE; /* it has no sender */
+    struct tx tx = {.version = TX_VERSION,
+                    .chain_id = chain->chain_id,
+                    .type = type,
+                    .valid_until_ms = chain->time_ms + 300000,
+                    .body = body};
+    if (!unsent) {
+        tx.sender = chain->addresses[account];
+        tx.seq = seqs[account]++;
+    }
     static uint8_t payload[TX_SIZE_MAX];
-    const struct signature signature = {{1}};
+    const struct signature signature = {{unsent ? 0 : 1}};
     struct wire_writer writer;
     struct bytes bytes;
     wire_writer_init(&writer, payload, sizeof(payload));

@@ -50,6 +50,9 @@ static const struct record *const records[] = {
     &record_body_validator_propose,
     &record_body_validator_approve,
     &record_body_ready,
+    &record_signed_vote,
+    &record_body_evidence,
+    &record_suspension,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,6 +1,7 @@
 set(archive ${PROJECT_SOURCE_DIR}/tests/support/archive.c)
 unit_test(test_audit ${CMAKE_CURRENT_LIST_DIR}/test_audit.c ${archive} NEEDS client)
-unit_test(test_audit_sets ${CMAKE_CURRENT_LIST_DIR}/test_audit_sets.c ${archive} NEEDS client)
+unit_test(test_audit_sets ${CMAKE_CURRENT_LIST_DIR}/test_audit_sets.c ${archive}
+  ${PROJECT_SOURCE_DIR}/tests/support/evidence.c NEEDS client)
 unit_test(test_audit_files ${CMAKE_CURRENT_LIST_DIR}/test_audit_files.c ${archive} NEEDS client)
 unit_test(test_audit_bytes ${CMAKE_CURRENT_LIST_DIR}/test_audit_bytes.c ${archive} NEEDS client)
 unit_test(test_audit_chunks ${CMAKE_CURRENT_LIST_DIR}/test_audit_chunks.c ${archive} NEEDS client)

@@ -8,6 +8,7 @@
 #include "client/audit/audit.h"
 #include "tests/support/archive.h"
 #include "tests/support/directory.h"
+#include "tests/support/evidence.h"
 #include "tests/support/spoil.h"
 
 /* A history in which the validators change: what the chain itself put in force is believed, and
@@ -108,6 +109,23 @@ static struct archive *changing_create(void)
     return a;
 }
 
+/* Seat 3 signed two NOTARIZE: it leaves with block 4. */
+static struct archive *guilty_create(void)
+{
+    static uint8_t raw[EVIDENCE_SIZE_MAX];
+    struct archive *a = archive_create(ACCOUNTS, BLOCKS + 1);
+    const struct evidence_place place = {
+        .chain_id = a->chain_id, .set_hash = a->set_hash, .view = 40, .seat = 3};
+    const struct body_evidence body = evidence_double(&place, a->consensus[3]);
+    blocks_to(a, 1);
+    a->txs[a->tx_count++] = evidence_tx(&a->chain_id, &body, a->time_ms + 60000, raw);
+    blocks_to(a, 4);
+    assert_int_equal(a->epoch, 1);
+    assert_int_equal(a->set.count, 3);
+    blocks_to(a, 6);
+    return a;
+}
+
 static void expect_pass(struct archive *a)
 {
     struct spoil spoil;
@@ -138,6 +156,7 @@ static void what_the_chain_put_in_force_is_believed(void **state)
     a = changing_create();
     blocks_to(a, a->height + 1);
     expect_pass(a);
+    expect_pass(guilty_create());
 }
 
 /* ---- Refused ------------------------------------------------------------------------- */

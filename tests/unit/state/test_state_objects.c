@@ -63,6 +63,9 @@ static const struct record *const records[] = {
     &record_body_validator_propose,
     &record_body_validator_approve,
     &record_body_ready,
+    &record_signed_vote,
+    &record_body_evidence,
+    &record_suspension,
 };
 enum { RECORDS = sizeof(records) / sizeof(records[0]) };
 
@@ -242,9 +245,9 @@ static void add_keys(struct text *text)
     add_key(text, "key.unordered", key_unordered(&address, 0x0102030405060708));
     add_key(text, "key.org", key_org(3));
     add_key(text, "key.usage", key_usage(3));
-    static const enum key_kind kinds[] = {KEY_NODE,    KEY_OFFER,        KEY_DATA,
-                                          KEY_REQUEST, KEY_REQUEST_BODY, KEY_TERMS,
-                                          KEY_PROCESS, KEY_LEASE,        KEY_PROGRAM};
+    static const enum key_kind kinds[] = {KEY_NODE,         KEY_OFFER,     KEY_DATA,    KEY_REQUEST,
+                                          KEY_REQUEST_BODY, KEY_TERMS,     KEY_PROCESS, KEY_LEASE,
+                                          KEY_PROGRAM,      KEY_SUSPENSION};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         char name[] = "key.object.?";
         name[sizeof(name) - 2] = (char)kinds[i];
@@ -294,6 +297,10 @@ static void add_digests(struct text *text)
     add_hash(text, "id.plan", id_plan(&plan));
     add_hash(text, "id.possession", id_possession(&chain, &address, &key));
     add_hash(text, "id.ready", id_ready(&chain, &job, 3, 300));
+    const struct vote vote = {
+        .kind = VOTE_FINALIZE, .epoch = 3, .view = 300, .proposal = pattern(8), .validator = 1};
+    add_hash(text, "id.vote", id_vote(&chain, &job, &vote));
+    add_hash(text, "id.suspension", id_suspension(&key));
     add_hash(text, "id.peer_set", id_peer_set(&peers));
     add_hash(text, "id.batch_key", id_batch_key(&job, 8, &key, &beacon));
     add_hash(text, "id.commitment", id_commitment(&commitment));
