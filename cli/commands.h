@@ -25,6 +25,7 @@
     COMMAND(cli_query_job)                                                                         \
     COMMAND(cli_query_object)                                                                      \
     COMMAND(cli_query_tx)                                                                          \
+    COMMAND(cli_query_block)                                                                       \
     COMMAND(cli_validator_list)                                                                    \
     COMMAND(cli_validator_propose)                                                                 \
     COMMAND(cli_validator_approve)                                                                 \

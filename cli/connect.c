@@ -116,9 +116,10 @@ bool connect_open(const struct cli_call *call, bool with_key, struct connection 
         const struct crypto_keyfile file = {.path = key, .kind = CRYPTO_KEYFILE_ACCOUNT};
         ok = crypto_keyfile_load(&file, &out->key, error);
     }
+    const char *memory = cli_text(call, "remember");
     ok = ok &&
          (dir != NULL ? nodes_of_localnet(out, dir, error) : nodes_of_options(out, call, error)) &&
-         open_light(out, error);
+         open_light(out, error) && (memory == NULL || light_remember(out->light, memory, error));
     if (!ok) {
         connect_close(out);
     }

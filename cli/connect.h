@@ -25,8 +25,9 @@ struct connection {
 #define CONNECT_OPTIONS                                                                            \
     {"net", "DIR", NULL, "a localnet's folder; or give --genesis and --node"},                     \
         {"genesis", "FILE", NULL, "the network's genesis file"},                                   \
+        {"node", "HOST:PORT[,...]", NULL, "nodes to ask; several are better"},                     \
     {                                                                                              \
-        "node", "HOST:PORT[,...]", NULL, "nodes to ask; several are better"                        \
+        "remember", "FILE", NULL, "the newest block seen, which the chain must extend next time"   \
     }
 
 /* with_key: the command has the option --key and it must be given. */

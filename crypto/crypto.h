@@ -54,6 +54,7 @@ const struct hash_port *crypto_hash_port(void);
 enum {
     CRYPTO_TREE_PEAK_MAX = 63, /* bits of the greatest leaf count */
     CRYPTO_PATH_MAX = 63,      /* height of the greatest tree */
+    CRYPTO_GROWTH_MAX = 64,    /* a whole path, and the node it begins with */
     CRYPTO_TREE_SIZE_MAX = 8 + CRYPTO_TREE_PEAK_MAX * HASH_SIZE,
 };
 #define CRYPTO_TREE_COUNT_MAX ((UINT64_C(1) << CRYPTO_TREE_PEAK_MAX) - 1)
@@ -100,6 +101,20 @@ MUST_USE bool crypto_prover_final(struct crypto_prover *prover, struct crypto_pa
  * leaves with this root.  The path may be anything a peer sent. */
 MUST_USE bool crypto_path_verify(const struct crypto_path *path, enum tag tag, struct bytes entry,
                                  const struct hash *root);
+
+/* A consistency proof (RFC 9162, 2.1.4): the first `before` leaves of a tree of `after` leaves
+ * are those of an earlier tree, so entries were only added. */
+struct crypto_growth {
+    uint64_t before; /* leaves of the earlier tree, <= after */
+    uint64_t after;
+    uint32_t size; /* hashes, <= CRYPTO_GROWTH_MAX; none when before is 0 or after */
+    struct hash hashes[CRYPTO_GROWTH_MAX];
+};
+
+/* RFC 9162, 2.1.4.2.  True only if the trees with these roots are so.  The proof may be
+ * anything a peer sent. */
+MUST_USE bool crypto_growth_verify(const struct crypto_growth *growth, enum tag tag,
+                                   const struct hash *earlier, const struct hash *later);
 
 /* ---- Keys and signatures (ECDSA over secp256k1) --------------------------------- */
 

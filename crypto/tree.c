@@ -210,3 +210,54 @@ bool crypto_path_verify(const struct crypto_path *path, enum tag tag, struct byt
     }
     return level.last == 0 && hash_equal(&hash, root);
 }
+
+/* The nodes on both ways up at once: earlier is the root of the leaves below `before` as far
+ * as they are known, later that of all. */
+struct ascent {
+    struct level level;
+    struct hash earlier;
+    struct hash later;
+};
+
+static void ascend(enum tag tag, struct ascent *at, const struct hash *node)
+{
+    const bool right = (at->level.index & 1) != 0 || at->level.index == at->level.last;
+    if (right) {
+        hash_node(tag, node, &at->earlier, &at->earlier);
+    }
+    climb(tag, &at->level, node, &at->later);
+}
+
+bool crypto_growth_verify(const struct crypto_growth *growth, enum tag tag,
+                          const struct hash *earlier, const struct hash *later)
+{
+    if (growth->before > growth->after || growth->size > CRYPTO_GROWTH_MAX) {
+        return false;
+    }
+    if (growth->before == growth->after) {
+        return growth->size == 0 && hash_equal(earlier, later);
+    }
+    if (growth->before == 0) {
+        struct hash empty;
+        crypto_digest(tag, (struct bytes){NULL, 0}, &empty);
+        return growth->size == 0 && hash_equal(earlier, &empty);
+    }
+    struct ascent at = {.level = {.index = growth->before - 1, .last = growth->after - 1}};
+    while ((at.level.index & 1) != 0) {
+        rise(&at.level);
+    }
+    /* A perfect earlier tree is itself the node that the proof begins with. */
+    const bool perfect = at.level.index == 0;
+    if (!perfect && growth->size == 0) {
+        return false;
+    }
+    at.earlier = perfect ? *earlier : growth->hashes[0];
+    at.later = at.earlier;
+    for (uint32_t i = perfect ? 0 : 1; i < growth->size; i++) {
+        if (at.level.last == 0) {
+            return false;
+        }
+        ascend(tag, &at, &growth->hashes[i]);
+    }
+    return at.level.last == 0 && hash_equal(&at.earlier, earlier) && hash_equal(&at.later, later);
+}

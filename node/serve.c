@@ -104,6 +104,14 @@ static void answer_prove(struct driver *d, const struct api_request *request,
     }
 }
 
+static void fail_block(struct driver *d, uint64_t height, struct api_answer *answer)
+{
+    fail(answer, EXIT_CODE_NOT_FOUND,
+         height > 0 && height <= d->committed.height
+             ? "this node began with a snapshot above this height; ask another one"
+             : "no final block has this height");
+}
+
 static void answer_block(struct driver *d, const struct api_request *request,
                          struct api_answer *answer, struct holding *holding)
 {
@@ -112,12 +120,7 @@ static void answer_block(struct driver *d, const struct api_request *request,
     struct store_buffer *block = hold(holding);
     if (request->height == 0 || !fetch_tip(d, holding, &header, &answer->last_final) ||
         store_block(d->store, request->height, block, &error) != STORE_FOUND) {
-        struct store_status status;
-        store_status(d->store, &status);
-        fail(answer, EXIT_CODE_NOT_FOUND,
-             request->height > 0 && request->height < status.first_height
-                 ? "this node began with a snapshot above this height; ask another one"
-                 : "no final block has this height");
+        fail_block(d, request->height, answer);
         return;
     }
     answer->body = bytes_of(block->data, block->size);
@@ -183,6 +186,22 @@ static bool find_anchor(struct driver *d, uint64_t height, struct api_anchor *an
     anchor->header = block.header_bytes;
     copy_path(&path, &anchor->path);
     return true;
+}
+
+static void answer_header(struct driver *d, const struct api_request *request,
+                          struct api_answer *answer, struct holding *holding)
+{
+    static struct crypto_growth growth; /* 2 KB; the driver's thread only */
+    struct error error;
+    if (request->height == 0 || request->height > d->committed.height ||
+        !find_anchor(d, request->height, &answer->anchor, holding) ||
+        store_history_grow(d->store, request->height - 1, d->committed.height - 1, &growth,
+                           &error) != STORE_FOUND) {
+        fail_block(d, request->height, answer);
+        return;
+    }
+    answer->growth_size = growth.size;
+    memcpy(answer->growth, growth.hashes, sizeof(answer->growth));
 }
 
 static void answer_tx(struct driver *d, const struct api_request *request,
@@ -321,6 +340,9 @@ static void make_answer(struct driver *d, const struct net_event *event,
         return;
     case API_STATUS:
         answer_status(d, answer, holding);
+        return;
+    case API_HEADER:
+        answer_header(d, request, answer, holding);
         return;
     case API_SNAPSHOT:
     case API_ANCHOR:

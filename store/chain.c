@@ -419,3 +419,54 @@ bool chain_prove(const struct chain *chain, uint64_t height, uint64_t count,
     }
     return true;
 }
+
+/* The root over leaves start .. end - 1, where start is a multiple of the greatest power of two
+ * that is not above their number: the peaks of a tree of their own. */
+static bool range_root(const struct chain *chain, uint64_t start, uint64_t end, struct hash *out,
+                       struct error *error)
+{
+    struct crypto_tree part;
+    crypto_tree_init(&part, TAG_HISTORY_TREE);
+    part.count = end - start;
+    uint64_t at = start;
+    for (uint32_t i = 0; at < end; i++) {
+        const uint32_t level = top_bit(end - at);
+        if (!node_get(chain, level, at >> level, &part.peaks[i], error)) {
+            return false;
+        }
+        at += UINT64_C(1) << level;
+    }
+    crypto_tree_root(&part, out);
+    return true;
+}
+
+/* RFC 9162, 2.1.4.1, from the root down; the proof has the hashes in the other order.  Nodes on
+ * the left are peaks of the earlier tree, those on the right lie behind it. */
+bool chain_grow(const struct chain *chain, uint64_t before, uint64_t after,
+                struct crypto_growth *out, struct error *error)
+{
+    ASSERT(chain->base <= before && before <= after && after <= chain->height);
+    struct hash down[CRYPTO_GROWTH_MAX];
+    uint32_t count = 0;
+    uint64_t start = 0;
+    uint64_t end = after;
+    *out = (struct crypto_growth){.before = before, .after = after};
+    while (before != 0 && before != end) {
+        const uint64_t middle = start + (UINT64_C(1) << top_bit(end - start - 1));
+        const bool left = before <= middle;
+        if (!range_root(chain, left ? middle : start, left ? end : middle, &down[count], error)) {
+            return false;
+        }
+        start = left ? start : middle;
+        end = left ? middle : end;
+        count++;
+    }
+    /* An earlier tree that is one perfect subtree is known to whoever asks. */
+    if (start != 0 && !range_root(chain, start, end, &down[count++], error)) {
+        return false;
+    }
+    while (count > 0) {
+        out->hashes[out->size++] = down[--count];
+    }
+    return true;
+}

@@ -73,6 +73,9 @@ MUST_USE bool chain_history(const struct chain *chain, uint64_t count, struct cr
 /* base < height <= count <= chain->height. */
 MUST_USE bool chain_prove(const struct chain *chain, uint64_t height, uint64_t count,
                           struct crypto_path *out, struct error *error);
+/* base <= before <= after <= chain->height. */
+MUST_USE bool chain_grow(const struct chain *chain, uint64_t before, uint64_t after,
+                         struct crypto_growth *out, struct error *error);
 
 /* The "meta" record both databases begin with: written when missing, else compared. */
 MUST_USE bool meta_check(struct rocks *rocks, const struct store_options *options,

@@ -152,6 +152,18 @@ enum store_answer store_history_prove(struct store *store, uint64_t height, uint
     return chain_prove(&store->chain, height, count, out, error) ? STORE_FOUND : STORE_FAILED;
 }
 
+enum store_answer store_history_grow(struct store *store, uint64_t before, uint64_t after,
+                                     struct crypto_growth *out, struct error *error)
+{
+    (void)pthread_mutex_lock(&store->lock);
+    const uint64_t decided = store->chain.height;
+    (void)pthread_mutex_unlock(&store->lock);
+    if (before < store->chain.base || before > after || after > decided) {
+        return STORE_ABSENT;
+    }
+    return chain_grow(&store->chain, before, after, out, error) ? STORE_FOUND : STORE_FAILED;
+}
+
 /* The value inside a leaf record, in place. */
 static enum store_answer record_to_value(const struct store *store, struct store_buffer *buffer,
                                          struct error *error)

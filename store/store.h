@@ -187,6 +187,11 @@ void store_history_tree(struct store *store, struct crypto_tree *out);
  * begins above 1 also for its first block. */
 MUST_USE enum store_answer store_history_prove(struct store *store, uint64_t height, uint64_t count,
                                                struct crypto_path *out, struct error *error);
+/* That the tree over ids 1 .. after begins with that over 1 .. before.  ABSENT unless before <=
+ * after <= decided_height, and below the base of a chain that begins above 1.  Both kinds of
+ * proof read O(log after) nodes, kept when their subtree was complete and never changed. */
+MUST_USE enum store_answer store_history_grow(struct store *store, uint64_t before, uint64_t after,
+                                              struct crypto_growth *out, struct error *error);
 
 /* The value of a key in the committed state. */
 MUST_USE enum store_answer store_get(struct store *store, struct bytes key,

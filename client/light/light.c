@@ -200,6 +200,13 @@ static bool ask_around(struct light *light, light_take *take, void *context, str
     return false;
 }
 
+/* What no node will have soon: the past, or anything of a chain without a block. */
+static bool is_last_word(const struct light *light, const struct error *error)
+{
+    return error->code == EXIT_CODE_NOT_FOUND &&
+           (light->tip.header.height == 0 || light->request.kind == API_HEADER);
+}
+
 bool light_ask(struct light *light, light_take *take, void *context, struct error *error)
 {
     const uint64_t until = light_now_ms(light) + light->config.timeout_ms;
@@ -207,8 +214,8 @@ bool light_ask(struct light *light, light_take *take, void *context, struct erro
         if (ask_around(light, take, context, error)) {
             return true;
         }
-        const bool no_block = error->code == EXIT_CODE_NOT_FOUND && light->tip.header.height == 0;
-        if (gravity(error->code) > 1 || no_block || light_now_ms(light) >= until) {
+        if (gravity(error->code) > 1 || is_last_word(light, error) ||
+            light_now_ms(light) >= until) {
             return false;
         }
         light_wait(light, LIGHT_RETRY_MS);
@@ -252,6 +259,8 @@ bool light_take_tip(struct light *light, struct bytes header, struct bytes last_
     }
     light->tip.header = light->header;
     light->tip.block_id = block_id;
+    memcpy(light->tip_final, last_final.data, last_final.size);
+    light->tip_final_size = last_final.size;
     return true;
 }
 

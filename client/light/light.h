@@ -91,6 +91,25 @@ uint64_t light_now_ms(const struct light *light);
 uint64_t light_wall_ms(const struct light *light);
 void light_wait(const struct light *light, uint32_t ms);
 
+/* ---- History ----------------------------------------------------------------------- */
+
+/* The header of any final height: named by the tip's hist_root, whose ids begin with those that
+ * this header's own hist_root is over (append-only, RFC 9162 2.1.4).  EXIT_CODE_NOT_FOUND when
+ * the nodes have none of this height, or no longer. */
+MUST_USE bool light_header(struct light *light, uint64_t height, struct light_tip *out,
+                           struct error *error);
+
+/* Its transactions: BLOCK bytes, on the heap of *out, which the caller frees. */
+MUST_USE bool light_body(struct light *light, const struct light_tip *block,
+                         struct light_reply *out, struct error *error);
+
+/* A memory longer than one life: hold the chain against the block that an earlier call wrote to
+ * `path`, which the tip's history must hold in its place and extend, then write the newest one
+ * there.  From then on no older tip is accepted.  No file yet: it is made.  EXIT_CODE_FORK:
+ * validators have signed a history without that block; what shows it is kept beside it in
+ * PATH.fork.  EXIT_CODE_NOT_FOUND: no node that was asked reaches back so far. */
+MUST_USE bool light_remember(struct light *light, const char *path, struct error *error);
+
 /* ---- Values ------------------------------------------------------------------------ */
 
 /* Proven at one state root: that after block height - 1. */

@@ -3,6 +3,7 @@
 
 #include "client/light/light.h"
 #include "client/light/verify.h"
+#include "wire/wire.h"
 
 enum {
     LIGHT_REQUEST_SIZE_MAX = TX_SIZE_MAX + 8192,
@@ -24,6 +25,8 @@ struct light {
     struct light_port port;
     struct verify_trust trust;
     struct light_tip tip;
+    uint8_t tip_final[WIRE_LAST_FINAL_SIZE_MAX]; /* what made it final */
+    size_t tip_final_size;
     uint32_t current;                       /* endpoint that is asked first */
     uint64_t failed_ms[LIGHT_ENDPOINT_MAX]; /* 0: fine */
     uint32_t failures[LIGHT_ENDPOINT_MAX];  /* in a row */

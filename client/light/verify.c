@@ -127,6 +127,21 @@ const char *verify_history(const struct block_header *tip, uint64_t height,
     return NULL;
 }
 
+const char *verify_growth(const struct block_header *tip, const struct block_header *older,
+                          const struct hash *hashes, uint32_t count)
+{
+    struct crypto_growth growth = {.size = count};
+    if (older->height == 0 || older->height > tip->height || count > CRYPTO_GROWTH_MAX) {
+        return "the proof of growth is for other heights";
+    }
+    growth.before = older->height - 1;
+    growth.after = tip->height - 1;
+    memcpy(growth.hashes, hashes, count * sizeof hashes[0]);
+    return crypto_growth_verify(&growth, TAG_HISTORY_TREE, &older->hist_root, &tip->hist_root)
+               ? NULL
+               : "the history that was known is not how the newer one begins";
+}
+
 /* Transaction `index` and the root over all. */
 static bool walk_txs(const struct wire_txs *txs, uint32_t index, struct bytes *found,
                      struct hash *root)

@@ -34,6 +34,11 @@ MUST_USE const char *verify_final(const struct verify_trust *trust, struct bytes
 MUST_USE const char *verify_history(const struct block_header *tip, uint64_t height,
                                     const struct hash *block_id, const struct api_path *path);
 
+/* The block ids that the tip's hist_root is over begin with those that this older header's is
+ * over: nothing before it was exchanged.  hashes: RFC 9162, 2.1.4. */
+MUST_USE const char *verify_growth(const struct block_header *tip, const struct block_header *older,
+                                   const struct hash *hashes, uint32_t count);
+
 /* The transaction `raw` is number `index` of a block that has this id, and the record is
  * what became of it: child is the next block's header. */
 struct verify_result {

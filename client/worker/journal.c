@@ -42,6 +42,24 @@ bool task_journal_open(const struct worker *worker, struct error *error)
     return folder_make(worker->config->journal, error) && folder_make(path, error);
 }
 
+bool journal_remember(const struct worker *worker, struct error *error)
+{
+    char path[PATH_SIZE];
+    (void)snprintf(path, sizeof path, "%s/chain", worker->config->journal);
+    if (!folder_make(worker->config->journal, error)) {
+        return false;
+    }
+    if (light_remember(worker->light, path, error)) {
+        return true;
+    }
+    if (error->code != EXIT_CODE_UNREACHABLE && error->code != EXIT_CODE_NOT_FOUND &&
+        error->code != EXIT_CODE_QUOTA) {
+        return false;
+    }
+    log_line(LOG_ODD, "worker", "the chain is not held against what was known: %s", error->detail);
+    return true;
+}
+
 bool task_journal_tunnel(const struct worker *worker, struct error *error)
 {
     struct task *task = worker->task;

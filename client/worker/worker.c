@@ -248,8 +248,9 @@ bool worker_run(const struct worker_config *config, struct error *error)
     worker.worker_sender = address_equal(&worker.provider, &worker.address)
                                ? &worker.provider_sender
                                : &worker.worker_sender_own;
-    const bool ok = register_all(&worker, error) && read_params(&worker, error) &&
-                    loop(&worker, error) && register_end(&worker, error);
+    const bool ok = journal_remember(&worker, error) && register_all(&worker, error) &&
+                    read_params(&worker, error) && loop(&worker, error) &&
+                    register_end(&worker, error);
     task_free(worker.task);
     return ok;
 }

@@ -33,6 +33,16 @@ code=0
 "$GRADUS" query tx "$(printf %064d 0)" --net "$net" || code=$?
 [ "$code" = 4 ] || fail "exit code $code of an unknown transaction"
 
+# ---- Blocks under the tip, and a chain that is the one of the last time.
+"$GRADUS" query block 1 --net "$net" --transactions --remember "$E2E_DIR/memory" |
+    tee "$E2E_DIR/said"
+grep -q "TRANSFER *$id" "$E2E_DIR/said" || fail "block 1 does not hold the transfer"
+grep -q "extends this one" "$E2E_DIR/said" || fail "the history is not said to extend it"
+"$GRADUS" query head --net "$net" --remember "$E2E_DIR/memory" >/dev/null
+code=0
+"$GRADUS" query block 1000000 --net "$net" || code=$?
+[ "$code" = 4 ] || fail "exit code $code of a block that is not there"
+
 # ---- A request without workers: interrupted, cancelled, the escrow is free again.
 yes "abc def" 2>/dev/null | head -c 20000 >"$E2E_DIR/text"
 request() {

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "tests/support/fake_state.h"
+#include "tests/support/growth.h"
 #include "types/codes.h"
 #include "wire/wire.h"
 
@@ -111,11 +112,46 @@ static void make_result(struct making *m)
     path_copy(&path, &answer->path);
 }
 
-static void make_tx(struct making *m)
+static void make_anchor(struct making *m, uint64_t height)
 {
     struct fake_node *node = m->node;
     struct api_answer *answer = m->answer;
     struct crypto_path path;
+    ASSERT(fake_tell(node, m->fault, &m->told));
+    answer->anchor.tip_header = bytes_of(m->told.block->header, m->told.block->header_size);
+    answer->anchor.last_final = m->told.last_final;
+    answer->anchor.is_tip = height == node->height;
+    answer->anchor.header = bytes_of(node->blocks[height].header, node->blocks[height].header_size);
+    if (!answer->anchor.is_tip) {
+        (void)fake_history(node, node->height, height, &path);
+        path_copy(&path, &answer->anchor.path);
+        answer->anchor.path.siblings[0].bytes[3] ^= m->fault == FAULT_PATH ? 1 : 0;
+    }
+}
+
+static void make_header(struct making *m)
+{
+    struct hash ids[FAKE_BLOCKS];
+    struct crypto_growth growth;
+    const uint64_t height = m->request->height - (m->fault == FAULT_EARLIER ? 1 : 0);
+    if (height == 0 || height > m->node->height) {
+        *m->answer = (struct api_answer){.kind = API_ERROR, .code = EXIT_CODE_NOT_FOUND};
+        return;
+    }
+    for (uint64_t h = 1; h <= m->node->height; h++) {
+        ids[h - 1] = m->node->blocks[h].id;
+    }
+    make_anchor(m, height);
+    growth_make(ids, height - 1, m->node->height - 1, &growth);
+    m->answer->growth_size = growth.size;
+    memcpy(m->answer->growth, growth.hashes, sizeof growth.hashes);
+    m->answer->growth[0].bytes[9] ^= m->fault == FAULT_GROWTH ? 1 : 0;
+}
+
+static void make_tx(struct making *m)
+{
+    struct fake_node *node = m->node;
+    struct api_answer *answer = m->answer;
     answer->tx_status = node->pool_count > 0 ? API_TX_PENDING : API_TX_UNKNOWN;
     if (!find_tx(node, &m->request->hash, &answer->height, &answer->index)) {
         return;
@@ -129,17 +165,7 @@ static void make_tx(struct making *m)
         answer->index--;
     }
     make_result(m);
-    const uint64_t child = answer->height + 1;
-    ASSERT(fake_tell(node, m->fault, &m->told));
-    answer->anchor.tip_header = bytes_of(m->told.block->header, m->told.block->header_size);
-    answer->anchor.last_final = m->told.last_final;
-    answer->anchor.is_tip = child == node->height;
-    answer->anchor.header = bytes_of(node->blocks[child].header, node->blocks[child].header_size);
-    if (!answer->anchor.is_tip) {
-        (void)fake_history(node, node->height, child, &path);
-        path_copy(&path, &answer->anchor.path);
-        answer->anchor.path.siblings[0].bytes[3] ^= m->fault == FAULT_PATH ? 1 : 0;
-    }
+    make_anchor(m, answer->height + 1);
 }
 
 static void make_block(struct making *m)
@@ -190,6 +216,8 @@ static void make_answer(struct making *m)
         make_tx(m);
     } else if (m->request->kind == API_BLOCK) {
         make_block(m);
+    } else if (m->request->kind == API_HEADER) {
+        make_header(m);
     }
 }
 

@@ -22,6 +22,8 @@ enum fake_fault {
     FAULT_RESULT,     /* the result's code is changed */
     FAULT_INDEX,      /* the result of the transaction before */
     FAULT_PATH,       /* a history sibling is changed */
+    FAULT_GROWTH,     /* a hash of a consistency proof is changed */
+    FAULT_EARLIER,    /* the header before the one that was asked for */
     FAULT_BLOCK,      /* a transaction of the block is exchanged */
     FAULT_HEAD_NONCE, /* signs an older nonce */
     FAULT_HEAD_HIGH,  /* claims a height far above */

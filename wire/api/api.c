@@ -38,6 +38,7 @@ void api_write_request(struct wire_writer *writer, const struct api_request *req
     case API_BLOCK:
     case API_SNAPSHOT:
     case API_ANCHOR:
+    case API_HEADER:
         wire_write_array(writer, 2);
         wire_write_u64(writer, request->kind);
         wire_write_u64(writer, request->height);
@@ -101,6 +102,7 @@ static void read_request(struct wire_reader *r, struct api_request *out)
     case API_BLOCK:
     case API_SNAPSHOT:
     case API_ANCHOR:
+    case API_HEADER:
         out->height = wire_read_u64(r);
         return;
     case API_CHUNK:
@@ -178,6 +180,22 @@ static void read_anchor(struct wire_reader *r, struct api_anchor *out)
     }
 }
 
+static void write_growth(struct wire_writer *w, const struct api_answer *answer)
+{
+    wire_write_array(w, answer->growth_size);
+    for (uint32_t i = 0; i < answer->growth_size; i++) {
+        wire_write_hash(w, &answer->growth[i]);
+    }
+}
+
+static void read_growth(struct wire_reader *r, struct api_answer *out)
+{
+    out->growth_size = wire_read_list(r, API_GROWTH_MAX);
+    for (uint32_t i = 0; i < out->growth_size; i++) {
+        out->growth[i] = wire_read_hash(r);
+    }
+}
+
 static void write_proofs(struct wire_writer *w, const struct api_answer *answer)
 {
     wire_write_array(w, answer->proof_count);
@@ -215,6 +233,7 @@ static uint32_t field_count(const struct api_answer *answer)
     case API_SUBMIT:
     case API_BLOCK:
     case API_FINAL:
+    case API_HEADER:
         return 3;
     case API_HEAD:
         return 6;
@@ -296,6 +315,10 @@ void api_write_answer(struct wire_writer *w, const struct api_answer *answer)
     case API_TX:
         write_tx_answer(w, answer);
         return;
+    case API_HEADER:
+        write_anchor(w, &answer->anchor);
+        write_growth(w, answer);
+        return;
     }
     UNREACHABLE();
 }
@@ -360,6 +383,10 @@ static void read_fields(struct wire_reader *r, struct api_answer *out)
         return;
     case API_TX:
         read_tx_answer(r, out);
+        return;
+    case API_HEADER:
+        read_anchor(r, &out->anchor);
+        read_growth(r, out);
         return;
     }
     UNREACHABLE();

@@ -28,7 +28,8 @@ enum api_kind {
     API_SNAPSHOT = 10,   /* manifest of the state after a height; 0: one that all should have */
     API_ANCHOR = 11, /* the blocks and finality that tie the state after a height to the chain */
     API_CHUNK = 12,  /* a subtree of that state */
-    API_KIND_MAX = API_CHUNK,
+    API_HEADER = 13, /* a header of any height, and that the chain only grew since */
+    API_KIND_MAX = API_HEADER,
 };
 
 enum {
@@ -36,13 +37,14 @@ enum {
     API_SUBMIT_MAX = 256,
     API_TEXT_MAX = 32768, /* STATUS of 128 validators */
     API_PATH_MAX = 63,
+    API_GROWTH_MAX = 64,
 };
 
 struct api_request {
     enum api_kind kind;
     struct hash hash; /* HEAD: nonce; TX: tx id; CHUNK: prefix */
     struct bytes tx;  /* SUBMIT */
-    uint64_t height;  /* BLOCK, SNAPSHOT, ANCHOR, CHUNK */
+    uint64_t height;  /* BLOCK, SNAPSHOT, ANCHOR, CHUNK, HEADER */
     uint32_t depth;   /* CHUNK: bits of the prefix */
     uint32_t key_count;
     struct bytes keys[API_PROVE_KEY_MAX]; /* PROVE */
@@ -101,7 +103,10 @@ struct api_answer {
     enum api_tx_status tx_status;
     uint32_t index;           /* TX: in its block */
     struct api_path path;     /* TX: of the result in anchor.header's results_root */
-    struct api_anchor anchor; /* TX: the header at height + 1 */
+    struct api_anchor anchor; /* TX: the header at height + 1; HEADER: the one asked for */
+    uint32_t growth_size;
+    struct hash growth[API_GROWTH_MAX]; /* HEADER: that anchor.tip_header's hist_root begins with
+                                           the ids of anchor.header's (RFC 9162, 2.1.4) */
     uint32_t code_count;
     uint32_t codes[API_SUBMIT_MAX]; /* SUBMIT_MANY, in the order of the transactions */
 };

@@ -1,8 +1,8 @@
 #include "base/endian.h"
 #include "crypto/crypto.h"
 
-/* Stored trees and paths from anybody.  A tree that is read writes the same bytes; a path
- * never verifies for two entries. */
+/* Stored trees, paths and consistency proofs from anybody.  A tree that is read writes the same
+ * bytes; a path never verifies for two entries, a consistency proof not for two earlier roots. */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -42,8 +42,32 @@ static void try_path(const uint8_t *data, size_t size)
     }
 }
 
+static void try_growth(const uint8_t *data, size_t size)
+{
+    struct crypto_growth growth;
+    struct hash roots[2];
+    memset(&growth, 0, sizeof growth);
+    growth.before = load_be64(data);
+    growth.after = load_be64(data + 8);
+    growth.size = data[16];
+    memcpy(roots, data + 17, sizeof roots);
+    const size_t rest = size - 17 - sizeof roots;
+    memcpy(growth.hashes, data + 17 + sizeof roots,
+           rest < sizeof growth.hashes ? rest : sizeof growth.hashes);
+    if (crypto_growth_verify(&growth, TAG_HISTORY_TREE, &roots[0], &roots[1])) {
+        roots[0].bytes[5] ^= 1;
+        ASSERT(!crypto_growth_verify(&growth, TAG_HISTORY_TREE, &roots[0], &roots[1]));
+        roots[0].bytes[5] ^= 1;
+        ASSERT(!crypto_growth_verify(&growth, TAG_TX_TREE, &roots[0], &roots[1]) ||
+               growth.size == 0);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    if (size >= 17 + 2 * HASH_SIZE) {
+        try_growth(data, size);
+    }
     try_tree(bytes_of(data, size));
     if (size >= 17 + HASH_SIZE) {
         try_path(data, size);

@@ -7,3 +7,6 @@ add_test(NAME tidy.vrf_vectors COMMAND python3 ${PROJECT_SOURCE_DIR}/tools/vrf_m
 unit_test(test_session ${CMAKE_CURRENT_LIST_DIR}/test_session.c NEEDS crypto)
 unit_test(test_keyfile ${CMAKE_CURRENT_LIST_DIR}/test_keyfile.c NEEDS crypto)
 unit_test(test_tls ${CMAKE_CURRENT_LIST_DIR}/test_tls.c NEEDS crypto)
+unit_test(test_growth ${CMAKE_CURRENT_LIST_DIR}/test_growth.c
+  ${PROJECT_SOURCE_DIR}/tests/support/growth.c NEEDS crypto)
+add_test(NAME tidy.growth_vectors COMMAND python3 ${PROJECT_SOURCE_DIR}/tools/growth_model.py --check)

@@ -309,6 +309,25 @@ static void assert_restored(struct world *world)
     store_close(other);
 }
 
+/* From the base on every earlier tree is proven to be how this one begins; below it none. */
+static void assert_growth(struct world *world, struct store *other, uint64_t count,
+                          const struct hash *later)
+{
+    struct crypto_tree tree;
+    struct crypto_growth growth;
+    crypto_tree_init(&tree, TAG_HISTORY_TREE);
+    for (uint64_t before = 0; before <= count; before++) {
+        struct hash earlier;
+        const struct hash id = id_of(before + 1);
+        crypto_tree_root(&tree, &earlier);
+        crypto_tree_append(&tree, bytes_of(id.bytes, HASH_SIZE));
+        assert_int_equal(store_history_grow(other, before, count, &growth, &world->error),
+                         before < SOURCE_HEIGHT ? STORE_ABSENT : STORE_FOUND);
+        assert_true(before < SOURCE_HEIGHT ||
+                    crypto_growth_verify(&growth, TAG_HISTORY_TREE, &earlier, later));
+    }
+}
+
 /* Proofs of the history tree, of which only the peaks were restored. */
 static void assert_history(struct world *world)
 {
@@ -337,6 +356,7 @@ static void assert_history(struct world *world)
         }
         assert_int_equal(store_history_prove(other, SOURCE_HEIGHT, count, &path, &world->error),
                          STORE_ABSENT);
+        assert_growth(world, other, count, &root);
     }
     struct snapshot_source *source = NULL; /* it can serve as any other */
     assert_int_equal(snapshot_source_open(other, status.applied_height - 1, &source, &world->error),

@@ -319,12 +319,22 @@ static void history_paths_verify_for_every_tree(void **state)
     struct world *world = *state;
     world_grow(world, 37);
     struct crypto_tree tree;
+    struct hash roots[38];
     crypto_tree_init(&tree, TAG_HISTORY_TREE);
+    crypto_tree_root(&tree, &roots[0]);
     for (uint64_t count = 1; count <= 37; count++) {
         const struct hash id = toy_id(count);
         struct hash root;
         crypto_tree_append(&tree, bytes_of(id.bytes, HASH_SIZE));
         crypto_tree_root(&tree, &root);
+        roots[count] = root;
+        for (uint64_t before = 0; before <= count; before++) {
+            struct crypto_growth growth;
+            assert_int_equal(
+                store_history_grow(world->store, before, count, &growth, &world->error),
+                STORE_FOUND);
+            assert_true(crypto_growth_verify(&growth, TAG_HISTORY_TREE, &roots[before], &root));
+        }
         for (uint64_t height = 1; height <= count; height++) {
             const struct hash entry = toy_id(height);
             struct crypto_path path;
@@ -340,6 +350,10 @@ static void history_paths_verify_for_every_tree(void **state)
     assert_int_equal(stored.count, tree.count);
     struct crypto_path path;
     assert_int_equal(store_history_prove(world->store, 38, 38, &path, &world->error), STORE_ABSENT);
+    struct crypto_growth growth;
+    assert_int_equal(store_history_grow(world->store, 37, 38, &growth, &world->error),
+                     STORE_ABSENT);
+    assert_int_equal(store_history_grow(world->store, 6, 5, &growth, &world->error), STORE_ABSENT);
 }
 
 static void final_blocks_are_found_by_height_and_id(void **state)

@@ -53,6 +53,7 @@ static void every_request_round_trips(void **state)
         assert_int_equal(out.kind, kind);
         assert_true(kind != API_SUBMIT || bytes_equal(out.tx, in.tx));
         assert_true(kind != API_BLOCK || out.height == in.height);
+        assert_true(kind != API_HEADER || out.height == in.height);
         assert_true(kind != API_CHUNK || (out.height == in.height && out.depth == in.depth &&
                                           hash_equal(&out.hash, &in.hash)));
         assert_true(kind != API_PROVE || bytes_equal(out.keys[1], in.keys[1]));
@@ -85,6 +86,8 @@ static void fill_answer(struct api_answer *in, int kind)
     in->tx_status = API_TX_PROVEN;
     in->index = 4;
     in->path = (struct api_path){.index = 1, .count = 2, .size = 1};
+    in->growth_size = API_GROWTH_MAX;
+    in->growth[API_GROWTH_MAX - 1].bytes[0] = 9;
     in->anchor = (struct api_anchor){.header = bytes_of("h", 1),
                                      .tip_header = bytes_of("t", 1),
                                      .last_final = bytes_of("l", 1),
@@ -122,6 +125,12 @@ static void proofs_and_anchor_survive(void **state)
     assert_true(api_decode_answer(encode_answer(&in), &out));
     assert_true(bytes_equal(out.anchor.header, in.anchor.header));
     assert_int_equal(out.anchor.path.count, 9);
+    in.kind = API_HEADER;
+    assert_true(api_decode_answer(encode_answer(&in), &out));
+    assert_int_equal(out.growth_size, API_GROWTH_MAX);
+    assert_int_equal(out.growth[API_GROWTH_MAX - 1].bytes[0], 9);
+    assert_int_equal(out.anchor.path.count, 9);
+    in.kind = API_TX;
     in.anchor.is_tip = true;
     assert_true(api_decode_answer(encode_answer(&in), &out));
     assert_true(out.anchor.is_tip && bytes_equal(out.anchor.header, in.anchor.tip_header));

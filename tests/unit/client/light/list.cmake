@@ -1,6 +1,7 @@
 set(fake_node ${PROJECT_SOURCE_DIR}/tests/support/fake_node.c
-  ${PROJECT_SOURCE_DIR}/tests/support/fake_answer.c)
+  ${PROJECT_SOURCE_DIR}/tests/support/fake_answer.c ${PROJECT_SOURCE_DIR}/tests/support/growth.c)
 unit_test(test_light ${CMAKE_CURRENT_LIST_DIR}/test_light.c ${fake_node} NEEDS client)
+unit_test(test_light_history ${CMAKE_CURRENT_LIST_DIR}/test_light_history.c ${fake_node} NEEDS client)
 unit_test(test_client_tx ${CMAKE_CURRENT_LIST_DIR}/test_tx.c ${fake_node} NEEDS client)
 unit_test(test_blob ${CMAKE_CURRENT_LIST_DIR}/test_blob.c NEEDS client)
 unit_test(test_worker_core ${CMAKE_CURRENT_LIST_DIR}/test_worker_core.c NEEDS client)

@@ -1,0 +1,71 @@
+#include <stdlib.h>
+
+#include "client/light/state.h"
+
+/* Blocks below the tip, by its hist_root. */
+
+/* The tip, the header it names and how the one grew to the other. */
+static bool take_header(struct light *light, void *context, struct error *error)
+{
+    const struct api_answer *answer = &light->answer;
+    const struct api_anchor *anchor = &answer->anchor;
+    struct light_tip *out = context;
+    if (!light_take_tip(light, anchor->tip_header, anchor->last_final, error)) {
+        return false;
+    }
+    const struct block_header tip = light->header;
+    if (!wire_decode_header(anchor->header, &out->header) ||
+        out->header.height != light->request.height ||
+        !hash_equal(&out->header.chain_id, &tip.chain_id)) {
+        return light_refuse(error, "it shows the header of another block");
+    }
+    verify_block_id(anchor->header, &out->block_id);
+    const char *wrong = NULL;
+    if (anchor->is_tip && !bytes_equal(anchor->header, anchor->tip_header)) {
+        wrong = "it calls another header the tip";
+    }
+    if (!anchor->is_tip) {
+        wrong = verify_history(&tip, out->header.height, &out->block_id, &anchor->path);
+    }
+    if (wrong == NULL) {
+        wrong = verify_growth(&tip, &out->header, answer->growth, answer->growth_size);
+    }
+    return wrong == NULL || light_refuse(error, wrong);
+}
+
+bool light_header(struct light *light, uint64_t height, struct light_tip *out, struct error *error)
+{
+    light->request = (struct api_request){.kind = API_HEADER, .height = height};
+    return light_ask(light, take_header, out, error);
+}
+
+struct body {
+    const struct light_tip *block;
+    struct light_reply *out;
+};
+
+static bool take_body(struct light *light, void *context, struct error *error)
+{
+    const struct body *body = context;
+    const struct bytes bytes = light->answer.body;
+    const char *wrong = verify_body(bytes, body->block->header.height, &body->block->block_id);
+    if (wrong != NULL) {
+        return light_refuse(error, wrong);
+    }
+    body->out->data = malloc(bytes.size);
+    if (body->out->data == NULL) {
+        return error_set(error, EXIT_CODE_FAILURE, "no memory for %zu bytes", bytes.size);
+    }
+    memcpy(body->out->data, bytes.data, bytes.size);
+    body->out->size = bytes.size;
+    return true;
+}
+
+bool light_body(struct light *light, const struct light_tip *block, struct light_reply *out,
+                struct error *error)
+{
+    struct body body = {.block = block, .out = out};
+    *out = (struct light_reply){.data = NULL};
+    light->request = (struct api_request){.kind = API_BLOCK, .height = block->header.height};
+    return light_ask(light, take_body, &body, error);
+}
