@@ -75,9 +75,15 @@ MUST_USE enum consensus_verdict consensus_step(struct consensus *core,
                                                struct consensus_actions *actions);
 
 /* The verdict a vote, certificate or proposal would get; reads only.  Unless it is ACCEPTED
- * (or EQUIVOCATED, to keep evidence) its signatures need not be checked before the step. */
+ * (or EQUIVOCATED, to have evidence) its signatures need not be checked before the step. */
 MUST_USE enum consensus_verdict consensus_screen(const struct consensus *core,
                                                  const struct consensus_event *event);
+
+/* A vote of the same validator and view that is held and that proves, with this one, that it
+ * lied (vote_contradicts): evidence, once this one's signature is checked.  Reads only; ask
+ * before the step that takes the vote, or the certificate it is part of. */
+MUST_USE bool consensus_contradicts(const struct consensus *core, const struct vote *vote,
+                                    struct vote *held);
 
 /* The certificate an action or STATUS names, from held votes; before the next step. */
 MUST_USE bool consensus_certificate(const struct consensus *core, enum vote_kind kind,

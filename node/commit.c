@@ -321,6 +321,7 @@ void blocks_finalize(struct driver *d)
     catchup_committed(d, d->committed.height - height);
     blocks_look_at_pool(d);
     blocks_update_work(d); /* now: alone we would go on and on for what is done */
+    evidence_keep(d);
     if (d->committed_view > VIEW_WINDOW &&
         !journal_prune(d->journal, 0, d->committed_view - VIEW_WINDOW, &d->error)) {
         return; /* d->error stops the node */

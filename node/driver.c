@@ -179,6 +179,7 @@ void driver_run_timers(struct driver *d)
     }
     blocks_retry_certify(d);
     guard_poll(d);
+    evidence_poll(d);
     catchup_poll(d);
     sync_serving_poll(d->snapshots, driver_now_ms());
     forward_poll(d);

@@ -12,6 +12,7 @@
 #include "node/budget.h"
 #include "node/catchup.h"
 #include "node/config.h"
+#include "node/evidence.h"
 #include "node/explain/watch.h"
 #include "node/guard.h"
 #include "node/mempool.h"
@@ -32,6 +33,7 @@
  *   inbound.c   bytes from validators -> checked events, proposed.c: of proposals
  *   admit.c     who may open a session
  *   shards.c    blocks that travel in shards, coding.c: what a worker does for them
+ *   evidence.c  votes that prove a validator guilty, until the chain has them
  *   forward.c   transactions to the other validators
  *   action.c    actions -> journal, signer, peers
  *   blocks.c    blocks: found, certified, executed on overlays
@@ -103,12 +105,6 @@ struct forward {
     uint64_t again_ms;
 };
 
-/* In which kinds of vote a validator has contradicted itself in a view. */
-struct evidence {
-    uint64_t view;
-    uint32_t kinds; /* bits by enum vote_kind */
-};
-
 struct driver {
     struct node_config config;
     struct genesis *genesis; /* owned */
@@ -148,7 +144,7 @@ struct driver {
     struct {
         struct budget anon, anon_total, client, validator;
     } serving; /* answers, in units of SERVE_UNIT_SIZE */
-    struct evidence evidence[VALIDATOR_COUNT_MAX][VIEW_WINDOW];
+    struct evidence evidence;
     bool pool_ready;       /* some pooled transaction is admissible now */
     struct recent *recent; /* final transactions by id */
 
@@ -219,9 +215,6 @@ MUST_USE bool inbound_block_matches(const struct hash *block_id, const struct wi
 /* A line in the log about a validator that breaks rules: at most so many. */
 void inbound_odd(struct driver *d, uint32_t validator, const char *what);
 MUST_USE bool inbound_vote_valid(const struct driver *d, const struct vote *vote);
-/* One proof that a validator contradicts itself in a view and kind is enough. */
-MUST_USE bool inbound_has_evidence(const struct driver *d, const struct vote *vote);
-void inbound_keep_evidence(struct driver *d, const struct vote *vote);
 
 /* admit.c: a net_admit with the driver as its context */
 enum net_reason driver_admit(void *context, enum net_role role, enum net_lane lane,

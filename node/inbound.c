@@ -134,24 +134,6 @@ void inbound_finality_certificate(const struct finality *finality, struct certif
     memcpy(out->signatures, finality->signatures, sizeof(out->signatures));
 }
 
-/* Seen: this validator contradicts itself in this view and kind.  A collision of views only
- * costs another verification. */
-bool inbound_has_evidence(const struct driver *d, const struct vote *vote)
-{
-    const struct evidence *seen = &d->evidence[vote->validator][vote->view % VIEW_WINDOW];
-    return seen->view == vote->view && (seen->kinds >> (unsigned)vote->kind & 1) != 0;
-}
-
-void inbound_keep_evidence(struct driver *d, const struct vote *vote)
-{
-    struct evidence *seen = &d->evidence[vote->validator][vote->view % VIEW_WINDOW];
-    if (seen->view != vote->view) {
-        *seen = (struct evidence){.view = vote->view};
-    }
-    seen->kinds |= 1U << (unsigned)vote->kind;
-    inbound_odd(d, vote->validator, "contradicts itself");
-}
-
 static void on_vote(struct driver *d, uint32_t from, struct bytes body)
 {
     struct consensus_event event = {.kind = CONSENSUS_ON_VOTE, .from = from};
@@ -162,17 +144,15 @@ static void on_vote(struct driver *d, uint32_t from, struct bytes body)
     }
     event.now_ms = driver_now_ms();
     const enum consensus_verdict verdict = consensus_screen(d->core, &event);
-    if (verdict == CONSENSUS_EQUIVOCATED && inbound_has_evidence(d, &event.vote)) {
+    if (verdict == CONSENSUS_EQUIVOCATED && evidence_known(d, &event.vote)) {
         return; /* one proof is enough: more of it costs no verification */
     }
-    if ((verdict == CONSENSUS_ACCEPTED || verdict == CONSENSUS_EQUIVOCATED) &&
-        !inbound_vote_valid(d, &event.vote)) {
+    const bool verified = verdict == CONSENSUS_ACCEPTED || verdict == CONSENSUS_EQUIVOCATED;
+    if (verified && !inbound_vote_valid(d, &event.vote)) {
         inbound_odd(d, from, "sent a vote with a wrong signature");
         return;
     }
-    if (verdict == CONSENSUS_EQUIVOCATED) {
-        inbound_keep_evidence(d, &event.vote);
-    }
+    evidence_vote(d, &event.vote, verified);
     driver_step(d, &event);
 }
 
@@ -190,6 +170,7 @@ static void take_certificate(struct driver *d, uint32_t from, const struct certi
     if (screened == CONSENSUS_ACCEPTED) {
         guard_meet_certificate(d, certificate);
     }
+    evidence_certificate(d, certificate, screened == CONSENSUS_ACCEPTED);
     driver_step(d, &event);
 }
 

@@ -77,7 +77,7 @@ enum proposed_verdict proposed_judge(struct driver *d, struct consensus_event *e
                               .proposal = event->proposal.hash,
                               .validator = proposal->rest.leader,
                               .signature = *signature};
-    if (screened == CONSENSUS_EQUIVOCATED && inbound_has_evidence(d, &vote)) {
+    if (screened == CONSENSUS_EQUIVOCATED && evidence_known(d, &vote)) {
         return PROPOSED_KNOWN;
     }
     if (!inbound_vote_valid(d, &vote)) {
@@ -86,11 +86,9 @@ enum proposed_verdict proposed_judge(struct driver *d, struct consensus_event *e
     if (vote.validator == d->self) {
         guard_meet(d, &vote);
     }
-    if (screened == CONSENSUS_ACCEPTED) {
-        return PROPOSED_TAKE;
-    }
-    inbound_keep_evidence(d, &vote);
-    return PROPOSED_PASS; /* the block itself is not kept: there may be many */
+    evidence_proposal(d, &vote);
+    /* The block of a second one itself is not kept: there may be many. */
+    return screened == CONSENSUS_ACCEPTED ? PROPOSED_TAKE : PROPOSED_PASS;
 }
 
 void proposed_take(struct driver *d, struct consensus_event *event,

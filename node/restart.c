@@ -92,6 +92,7 @@ static bool make_machines(struct driver *d, struct error *error)
     }
     budget_init(&d->waste, WASTE_BURST, WASTE_RATE);
     budget_init(&d->oddities, ODDITY_BURST, 1);
+    evidence_init(&d->evidence);
     budget_init(&d->serving.anon, SERVE_ANON_BURST, SERVE_ANON_RATE);
     budget_init(&d->serving.anon_total, SERVE_ANON_TOTAL_BURST, SERVE_ANON_TOTAL_RATE);
     budget_init(&d->serving.client, SERVE_CLIENT_BURST, SERVE_CLIENT_RATE);
@@ -281,8 +282,9 @@ static void restore_record(void *context, const struct journal_record *record)
     struct vote vote = {.epoch = record->epoch, .view = record->view, .validator = d->self};
     struct hash hash;
     switch (record->type) {
+    case JOURNAL_EVIDENCE:
     case JOURNAL_WITNESS:
-        guard_restore(d, record);
+        (record->type == JOURNAL_EVIDENCE ? evidence_restore : guard_restore)(d, record);
         return;
     case JOURNAL_VOTE:
         if (record->payload.size == 1 + HASH_SIZE && record->payload.data[0] <= VOTE_FINALIZE) {
@@ -356,8 +358,7 @@ static bool make_dir(const char *path, struct error *error)
            error_set(error, EXIT_CODE_STORE, "%s: cannot be made", path);
 }
 
-/* A vote is signed only after the marker beside the key says so: data_dir may be deleted, and
- * with it every trace of the votes (docs/decisions/0005). */
+/* No vote before the marker beside the key: data_dir may be deleted (docs/decisions/0005). */
 static bool mark_key(const struct driver *d, const struct disk_port *keys, bool used,
                      struct error *error)
 {
@@ -405,9 +406,8 @@ static bool open_signer(struct driver *d, bool fresh, struct error *error)
     return true;
 }
 
-/* A key that has voted before must not start from nothing: only a data directory without
- * blocks, but for those that came with a snapshot, and without a journal, of a key that was
- * never used, may make a new sign.state. */
+/* Only a data directory without a journal and without blocks (but for a snapshot's), of a key
+ * that was never used, may make a new sign.state. */
 static bool open_journal(struct driver *d, struct error *error)
 {
     struct store_status status;

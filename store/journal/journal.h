@@ -34,6 +34,7 @@ enum journal_type {
     JOURNAL_CERTIFIED = 3,   /* proposal hash: certify said OK (K10) */
     JOURNAL_VOTE = 4,        /* kind u8, proposal hash: an own vote, without signature */
     JOURNAL_WITNESS = 5,     /* u64: how often sign.state had been written (sign_state_compare) */
+    JOURNAL_EVIDENCE = 6,    /* body of EVIDENCE: two votes of somebody, not on chain yet */
 };
 
 enum {

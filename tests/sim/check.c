@@ -5,7 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VIEWS_MAX = 8192, HASHES_MAX = 8, KINDS = 4, HEIGHTS_MAX = 4096, TXS_MAX = 1024 };
+enum {
+    VIEWS_MAX = 8192,
+    HASHES_MAX = 8,
+    KINDS = 4,
+    HEIGHTS_MAX = 4096,
+    TXS_MAX = 1024,
+    TOLD_VIEWS = 64
+};
 
 /* Who signed what in one view.  A liar may sign for several hashes. */
 struct tally {
@@ -23,8 +30,18 @@ struct era {
     struct tally tallies[VIEWS_MAX][KINDS];
 };
 
+/* What one validator told one node in one view: the beginnings of hashes, by kind. */
+struct told {
+    uint64_t epoch;
+    uint64_t view;
+    uint32_t kinds;
+    uint64_t values[KINDS];
+};
+
 struct check {
     uint32_t liars;
+    uint32_t accused; /* bit i: somebody can prove validator i guilty */
+    struct told told[CHECK_NODES_MAX][CHECK_NODES_MAX][TOLD_VIEWS];
     bool break_expected;
     char class_name[16];
     char detail[CHECK_DETAIL_MAX];
@@ -266,6 +283,62 @@ void check_signed(struct check *check, const struct check_member *by, const stru
         check_honest(check, era, vote);
     }
     check_certificates(check, era, vote->view);
+}
+
+/* Two signatures that exclude each other. */
+static bool is_lie(const struct vote *a, const struct vote *b)
+{
+    const bool same = memcmp(&a->proposal, &b->proposal, sizeof(a->proposal)) == 0;
+    return a->epoch == b->epoch && a->view == b->view && a->validator == b->validator &&
+           ((a->kind == b->kind && !same) ||
+            (a->kind == VOTE_NULLIFY && b->kind == VOTE_FINALIZE) ||
+            (a->kind == VOTE_FINALIZE && b->kind == VOTE_NULLIFY));
+}
+
+bool check_accused(struct check *check, const struct check_accused *accused)
+{
+    const uint32_t bit = 1U << accused->by.validator;
+    const bool first = (check->accused & bit) == 0;
+    const unsigned long long view = accused->first->view;
+    if ((check->liars >> accused->by.validator & 1) == 0) {
+        check_fail(check, "correctness", "node %u accuses honest validator %u, view %llu",
+                   accused->node, accused->by.validator, view);
+    }
+    if (!accused->genuine || !is_lie(accused->first, accused->second)) {
+        check_fail(check, "correctness", "node %u accuses validator %u without proof, view %llu",
+                   accused->node, accused->by.validator, view);
+    }
+    check->accused |= bit;
+    return first;
+}
+
+void check_forgets(struct check *check, uint32_t node)
+{
+    memset(check->told[node], 0, sizeof(check->told[node]));
+}
+
+void check_heard(struct check *check, uint32_t node, const struct check_member *by,
+                 const struct vote *vote, bool kept)
+{
+    struct told *told = &check->told[node][by->validator][vote->view % TOLD_VIEWS];
+    const uint32_t bit = 1U << (unsigned)vote->kind;
+    uint64_t value = 0;
+    memcpy(&value, vote->proposal.bytes, sizeof(value));
+    if (told->view != vote->view || told->epoch != vote->epoch) {
+        *told = (struct told){.epoch = vote->epoch, .view = vote->view};
+    }
+    const uint32_t both = 1U << (unsigned)VOTE_NULLIFY | 1U << (unsigned)VOTE_FINALIZE;
+    const bool lies = ((told->kinds & bit) != 0 && told->values[vote->kind] != value) ||
+                      ((told->kinds | bit) & both) == both;
+    if (lies && (check->accused >> by->validator & 1) == 0) {
+        check_fail(check, "correctness",
+                   "node %u has proof against validator %u, view %llu, unused", node, by->validator,
+                   (unsigned long long)vote->view);
+    }
+    if (kept && (told->kinds & bit) == 0) {
+        told->kinds |= bit;
+        told->values[vote->kind] = value;
+    }
 }
 
 static void check_txs(struct check *check, const struct check_final *final)

@@ -45,6 +45,24 @@ struct check_final {
 };
 void check_final(struct check *check, const struct check_final *final);
 
+/* A node says that it can prove this member guilty.  Never of one that is honest. */
+struct check_accused {
+    uint32_t node;
+    struct check_member by;
+    bool genuine; /* it signed both */
+    const struct vote *first;
+    const struct vote *second;
+};
+/* True: the first time. */
+bool check_accused(struct check *check, const struct check_accused *accused);
+
+/* A vote of this member has reached a node and was verified; the node has said by now whom it
+ * accuses.  kept: it will be held against later ones. */
+void check_heard(struct check *check, uint32_t node, const struct check_member *by,
+                 const struct vote *vote, bool kept);
+/* The node begins anew and holds no votes. */
+void check_forgets(struct check *check, uint32_t node);
+
 /* A node found a final block on another branch than its own. */
 void check_diverged(struct check *check, uint64_t view);
 

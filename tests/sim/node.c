@@ -66,6 +66,8 @@ static void restore_record(void *context, const struct journal_record *record)
     case JOURNAL_WITNESS:
         amnesia_restore(node, record);
         return;
+    case JOURNAL_EVIDENCE:
+        return; /* nobody here writes one */
     case JOURNAL_VOTE: {
         ASSERT(record->payload.size == HASH_SIZE + 1);
         struct vote vote = {.kind = (enum vote_kind)record->payload.data[0],
@@ -140,6 +142,7 @@ static void init_core(const struct sim_world *world, struct sim_node *node)
     node->actions = malloc(sizeof(*node->actions));
     ASSERT(mem != NULL && node->actions != NULL);
     node->core = consensus_init(mem, &config);
+    check_forgets(world->check, node->index);
 }
 
 static void start(struct sim_world *world, struct sim_node *node)
@@ -342,6 +345,7 @@ static void deliver_vote(struct sim_world *world, struct sim_node *node,
         !is_vote_genuine(world, node, &message->vote)) {
         return;
     }
+    accuse_vote(world, node, &message->vote, verdict);
     node_step(world, node, &event);
     node_hold(world, node, message, verdict);
 }
@@ -356,6 +360,7 @@ static void deliver_certificate(struct sim_world *world, struct sim_node *node,
     if (verdict == CONSENSUS_ACCEPTED && !fake_verify(world, &node->set, message->certificate)) {
         return;
     }
+    accuse_certificate(world, node, message->certificate, verdict == CONSENSUS_ACCEPTED);
     node_step(world, node, &event);
     node_hold(world, node, message, verdict);
 }
@@ -401,6 +406,7 @@ void node_propose(struct sim_world *world, struct sim_node *node, const struct s
     const enum consensus_verdict verdict = consensus_screen(node->core, &event);
     const bool of_another = verdict == CONSENSUS_NEXT_EPOCH || verdict == CONSENSUS_PAST_EPOCH;
     if (of_another || is_vote_genuine(world, node, &vote)) {
+        accuse_proposal(world, node, block, verdict);
         node_step(world, node, &event);
         node_hold(world, node, message, verdict);
     }

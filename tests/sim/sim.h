@@ -21,6 +21,7 @@
  *   node.c    one honest node: events         act.c       carrying out a core's actions
  *   block.c   blocks, fake signatures         ledger.c    fake execution, the final chain
  *   epoch.c   sets of validators              liar.c      the dishonest validator
+ *   accuse.c  evidence against liars
  *   sync.c    final blocks for who is behind  amnesia.c   files lost or old, the operator
  *   check.c   what must hold (knows no rule)
  *
@@ -315,6 +316,14 @@ void record_signed(struct sim_world *world, const struct check_member *by, const
 void record_epoch(struct sim_world *world, uint64_t epoch);
 void record_final(struct sim_world *world, const struct sim_node *node,
                   const struct sim_block *block);
+
+/* accuse.c: before the step that takes it */
+void accuse_vote(struct sim_world *world, const struct sim_node *node, const struct vote *vote,
+                 enum consensus_verdict verdict);
+void accuse_certificate(struct sim_world *world, const struct sim_node *node,
+                        const struct certificate *certificate, bool verified);
+void accuse_proposal(struct sim_world *world, const struct sim_node *node,
+                     const struct sim_block *block, enum consensus_verdict verdict);
 
 /* leader.c */
 /* The place of the leader of a view. */

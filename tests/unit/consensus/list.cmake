@@ -10,3 +10,5 @@ unit_test(test_consensus_epochs ${CMAKE_CURRENT_LIST_DIR}/test_epochs.c ${consen
   NEEDS consensus)
 unit_test(test_consensus_explain ${CMAKE_CURRENT_LIST_DIR}/test_explain.c ${consensus_cluster}
   NEEDS consensus)
+unit_test(test_consensus_evidence ${CMAKE_CURRENT_LIST_DIR}/test_evidence.c ${consensus_cluster}
+  NEEDS consensus)
