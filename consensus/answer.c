@@ -1,4 +1,5 @@
 #include "consensus/epoch.h"
+#include "consensus/have.h"
 #include "consensus/parts.h"
 
 /* What is sent for the sake of others: answers to peers that are behind (K7), and the
@@ -77,6 +78,10 @@ void answer_left(struct consensus *core, uint64_t view, uint32_t to, struct cons
         return;
     }
     if (!answer_is_due(core, to)) {
+        return;
+    }
+    if (core->config.announces) {
+        have_answer(core, view, to, out);
         return;
     }
     if (view <= core->fin.view) {

@@ -159,7 +159,9 @@ void certificate_form(struct consensus *core, struct slot *slot, enum vote_kind 
     } else {
         certificate_record(core, kind, view, proposal, out);
     }
-    emit_certificate(out, CONSENSUS_DO_SEND_CERTIFICATE, CONSENSUS_ALL, kind, view);
+    emit_certificate(
+        out, core->config.announces ? CONSENSUS_DO_SEND_HAVE : CONSENSUS_DO_SEND_CERTIFICATE,
+        CONSENSUS_ALL, kind, view);
 }
 
 static void certificate_assemble(const struct consensus *core, const struct slot *slot,

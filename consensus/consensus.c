@@ -2,6 +2,7 @@
 
 #include "consensus/announced.h"
 #include "consensus/epoch.h"
+#include "consensus/have.h"
 #include "consensus/parts.h"
 
 /* Dispatch: an event changes what is known, then the rules run until none applies. */
@@ -120,6 +121,7 @@ static void run(struct consensus *core, struct consensus_actions *out)
     }
     run_timers(core, out);
     repair_run(core, &want_final, out);
+    have_pull(core, out);
     timers_set(core, out);
 }
 
@@ -175,6 +177,8 @@ static enum consensus_verdict dispatch(struct consensus *core, const struct cons
         return on_certificate(core, event, out);
     case CONSENSUS_ON_STATUS:
         return on_status(core, event, out);
+    case CONSENSUS_ON_HAVE:
+        return on_have(core, event, out);
     case CONSENSUS_ON_GET_CERTIFICATES:
         return on_get_certificates(core, event, out);
     case CONSENSUS_ON_SIGNED:
@@ -297,6 +301,7 @@ struct consensus *consensus_init(void *mem, const struct consensus_config *confi
     core->work_due_ms = NEVER;
     core->standstill_ms = NEVER;
     core->timer_ms = NEVER;
+    core->pull_ms = NEVER;
     init_anchor(core, &config->anchor);
     view_enter(core, config->anchor.view + 1, VOTE_FINALIZE, NULL);
     return core;

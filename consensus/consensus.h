@@ -54,6 +54,7 @@ struct consensus_config {
     uint32_t c_max_ms;              /* genesis: bound on certify */
     uint32_t min_block_interval_ms; /* node: our pace as leader */
     uint32_t standstill_ms;         /* re-broadcast after so long without an F; >= 1, 5000 */
+    bool announces;                 /* 31.4: HAVE instead of new certificates, for large sets */
     struct consensus_anchor anchor;
 };
 

@@ -74,11 +74,19 @@ struct record {
     struct consensus_block block;
 };
 
+/* What a peer says that it holds (31.4). */
+struct claim {
+    uint64_t view; /* 0: none */
+    enum vote_kind kind;
+    bool asked;
+};
+
 struct peer {
-    uint64_t heard_ms;  /* last message, 0: never */
-    uint64_t answer_ms; /* last unasked answer, K7 */
-    uint64_t range_ms;  /* last answer to GET_CERTIFICATES */
-    uint64_t status_ms; /* last STATUS sent for a hint */
+    uint64_t heard_ms;      /* last message, 0: never */
+    uint64_t answer_ms;     /* last unasked answer, K7 */
+    uint64_t range_ms;      /* last answer to GET_CERTIFICATES */
+    uint64_t status_ms;     /* last STATUS sent for a hint */
+    struct claim claims[2]; /* the newest N or Z, the newest F */
 };
 
 enum want_kind { WANT_NOTHING, WANT_CERTIFICATE, WANT_BLOCK, WANT_CATCH_UP };
@@ -126,6 +134,8 @@ struct consensus {
     uint64_t standstill_ms;
     uint64_t timer_ms; /* what DO_SET_TIMER last said */
     uint64_t standstill_cursor;
+    uint64_t pull_ms; /* who announced what we lack is asked then; NEVER: nobody */
+    uint32_t pull_cursor;
 
     struct consensus_block base;
     struct consensus_block fin; /* only view and proposal until it is delivered */

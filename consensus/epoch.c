@@ -43,6 +43,8 @@ static uint64_t event_epoch(const struct consensus_event *event)
         return event->certificate->epoch;
     case CONSENSUS_ON_STATUS:
         return event->status.epoch;
+    case CONSENSUS_ON_HAVE:
+        return event->have.epoch;
     case CONSENSUS_ON_GET_CERTIFICATES:
         return event->range.epoch;
     case CONSENSUS_ON_START:

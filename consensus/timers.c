@@ -182,6 +182,7 @@ void timers_set(struct consensus *core, struct consensus_actions *out)
     const struct slot *slot = slot_peek(core, core->view);
     uint64_t at = core->awake ? earlier(view_deadline_ms(core), core->standstill_ms) : NEVER;
     at = earlier(at, repair_next_ms(core));
+    at = earlier(at, core->pull_ms);
     if (core->work_due_ms > core->now_ms) {
         at = earlier(at, core->work_due_ms);
     }

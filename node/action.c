@@ -182,6 +182,17 @@ static void send_certificate(struct driver *d, const struct consensus_action *ac
     }
 }
 
+static void send_have(struct driver *d, const struct consensus_action *action)
+{
+    struct consensus_status status;
+    consensus_status(d->core, &status);
+    const struct wire_have have = {
+        .epoch = status.epoch, .view = action->certificate.view, .kind = action->certificate.kind};
+    struct wire_writer writer = begin_message(d, WIRE_HAVE);
+    wire_write_have(&writer, &have);
+    finish_and_send(d, &writer, action->to, NET_LANE_VOTE);
+}
+
 /* STATUS as a message in d->out. */
 static struct wire_writer write_status(struct driver *d)
 {
@@ -338,6 +349,9 @@ static void carry_out_one(struct driver *d, const struct consensus_action *actio
         return;
     case CONSENSUS_DO_SEND_CERTIFICATE:
         send_certificate(d, action);
+        return;
+    case CONSENSUS_DO_SEND_HAVE:
+        send_have(d, action);
         return;
     case CONSENSUS_DO_SERVE_CERTIFICATE:
         serve_certificate(d, action);

@@ -217,6 +217,20 @@ static void on_get_certificates(struct driver *d, uint32_t from, struct bytes bo
     driver_step(d, &event);
 }
 
+static void on_have(struct driver *d, uint32_t from, struct bytes body)
+{
+    struct consensus_event event = {.kind = CONSENSUS_ON_HAVE, .from = from};
+    struct wire_have have;
+    if (!wire_decode_have(body, &have)) {
+        inbound_odd(d, from, "sent a malformed announcement");
+        return;
+    }
+    event.have.epoch = have.epoch;
+    event.have.view = have.view;
+    event.have.kind = have.kind;
+    driver_step(d, &event);
+}
+
 static void on_get_block(struct driver *d, uint32_t from, struct bytes body)
 {
     struct hash proposal;
@@ -357,6 +371,9 @@ void inbound_frame(struct driver *d, const struct net_event *event)
         return;
     case WIRE_STATUS:
         on_status(d, from, message.body, event->kind == NET_EVENT_FRAME);
+        return;
+    case WIRE_HAVE:
+        on_have(d, from, message.body);
         return;
     case WIRE_GET_CERT:
     case WIRE_GET_CERTS:

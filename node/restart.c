@@ -1,7 +1,6 @@
 #include "node/blocks.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -332,6 +331,7 @@ static bool open_core(struct driver *d, struct error *error)
         .c_max_ms = (uint32_t)params->c_max_ms,
         .min_block_interval_ms = (uint32_t)d->config.min_block_interval_ms,
         .standstill_ms = STANDSTILL_MS,
+        .announces = d->set.count > CERTIFICATE_FLOOD_MAX,
         .anchor = {.block_id = d->chain_id},
     };
     if (d->has_tip_finality) {

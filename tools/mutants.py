@@ -40,6 +40,7 @@ TESTS = {
     'rules': (CLUSTER + ['tests/unit/consensus/test_rules.c'], []),
     'pitfalls': (CLUSTER + ['tests/unit/consensus/test_pitfalls.c'], []),
     'path': (CLUSTER + ['tests/unit/consensus/test_path.c'], []),
+    'have': (CLUSTER + ['tests/unit/consensus/test_have.c'], []),
     'epochs': (CLUSTER + ['tests/unit/consensus/test_epochs.c'], []),
     'journal': (DISK + ['tests/unit/journal/test_journal.c'], []),
     'sign_state': (DISK + ['tests/unit/journal/test_sign_state.c'], []),

@@ -164,7 +164,7 @@ ENCODERS = {
     "block": block, "vote": plain, "certificate": certificate, "tx": tx,
     "validator_set": validator_set, "result": result, "message": message, "get_cert": plain,
     "get_certs": plain, "get_block": plain, "block_message": one, "status": status, "txs": txs,
-    "wake": one, "shard": shard, "get_shards": plain,
+    "wake": one, "shard": shard, "get_shards": plain, "have": plain,
 }
 
 
@@ -321,6 +321,7 @@ def examples():
     yield "shard", "third", [*pieces, ("signature", noise("leader", 64)), ("index", 2),
                              ("path", noise("path", 64)), ("shard", noise("shard", 256))]
     yield "get_shards", "one", [("proposal", noise("proposal", 32))]
+    yield "have", "final", [("epoch", 2), ("view", 70000), ("kind", 3)]
     yield "message", "vote", [("kind", 2), ("body", plain(vote("notarize", 1, 1, 128, 5)))]
     yield "message", "wake", [("kind", 10), ("body", binary(tx(nop)))]
 
@@ -399,7 +400,9 @@ def refusals():
     yield "txs", "none", array([])
     yield "wake", "an empty transaction", binary(b"")
     yield "message", "kind 0", encode([0, []])
-    yield "message", "kind 13", encode([13, []])
+    yield "message", "kind 14", encode([14, []])
+    yield "have", "of kind 0", encode([0, 3, 0])
+    yield "have", "of kind 4", encode([0, 3, 4])
 
 
 def show(value):
@@ -421,7 +424,7 @@ def build():
 TARGETS = ("header", "proposal", "vote", "certificate", "last_final", "block", "tx",
            "validator_set", "result")
 MESSAGES = ("", "proposal", "vote", "certificate", "get_cert", "get_certs", "get_block",
-            "block_message", "status", "txs", "wake", "shard", "get_shards")
+            "block_message", "status", "txs", "wake", "shard", "get_shards", "have")
 
 
 def seeds():

@@ -1,6 +1,12 @@
 #include "wire/wire_parts.h"
 
-enum { MESSAGE_FIELDS = 2, GET_CERT_FIELDS = 3, GET_CERTS_FIELDS = 3, STATUS_FIELDS = 4 };
+enum {
+    MESSAGE_FIELDS = 2,
+    GET_CERT_FIELDS = 3,
+    GET_CERTS_FIELDS = 3,
+    STATUS_FIELDS = 4,
+    HAVE_FIELDS = 3
+};
 
 STATIC_ASSERT(WIRE_MESSAGE_OVERHEAD + WIRE_PROPOSAL_SIZE_MAX <= (int)FRAME_SIZE_MAX,
               "the largest proposal fits a frame");
@@ -158,4 +164,26 @@ bool wire_decode_wake(struct bytes in, struct bytes *tx)
 void wire_write_wake(struct wire_writer *writer, struct bytes tx)
 {
     wire_write_bin(writer, tx);
+}
+
+bool wire_decode_have(struct bytes in, struct wire_have *out)
+{
+    struct wire_reader reader;
+    wire_reader_init(&reader, in);
+    wire_read_array(&reader, HAVE_FIELDS);
+    out->epoch = wire_read_u64(&reader);
+    out->view = wire_read_u64(&reader);
+    out->kind = (enum vote_kind)wire_read_u32_max(&reader, VOTE_FINALIZE);
+    if (out->kind < VOTE_NOTARIZE) {
+        wire_reader_fail(&reader, WIRE_BAD_RANGE);
+    }
+    return wire_reader_end(&reader);
+}
+
+void wire_write_have(struct wire_writer *writer, const struct wire_have *have)
+{
+    wire_write_array(writer, HAVE_FIELDS);
+    wire_write_u64(writer, have->epoch);
+    wire_write_u64(writer, have->view);
+    wire_write_u64(writer, have->kind);
 }

@@ -36,6 +36,7 @@ enum consensus_event_kind {
     CONSENSUS_ON_VOTE,             /* vote */
     CONSENSUS_ON_CERTIFICATE,      /* certificate */
     CONSENSUS_ON_STATUS,           /* status: the certificates it carried come as events first */
+    CONSENSUS_ON_HAVE,             /* have: the peer says that it holds this certificate */
     CONSENSUS_ON_GET_CERTIFICATES, /* range */
     CONSENSUS_ON_SIGNED,           /* vote: answers DO_SIGN */
     CONSENSUS_ON_SIGN_REFUSED,     /* vote without signature: answers DO_SIGN */
@@ -77,6 +78,10 @@ struct consensus_event {
         } status;
         struct {
             uint64_t epoch, view;
+            enum vote_kind kind;
+        } have;
+        struct {
+            uint64_t epoch, view;
             uint32_t count;
         } range;
         uint64_t build_failed; /* the view */
@@ -99,6 +104,7 @@ enum consensus_action_kind {
     CONSENSUS_DO_SEND_PROPOSAL,       /* vote: to all, our proposal with this signature */
     CONSENSUS_DO_SEND_VOTE,           /* vote: to all */
     CONSENSUS_DO_SEND_CERTIFICATE,    /* certificate: to .to */
+    CONSENSUS_DO_SEND_HAVE,           /* certificate: tell .to that we hold it */
     CONSENSUS_DO_SERVE_CERTIFICATE,   /* range: send .to what the journal has of one old view */
     CONSENSUS_DO_SEND_STATUS,         /* to .to: see consensus_status() */
     CONSENSUS_DO_GET_CERTIFICATES,    /* range: ask .to */

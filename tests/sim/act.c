@@ -236,6 +236,10 @@ static void act_send(struct sim_world *world, struct sim_node *node,
     if (action->kind == CONSENSUS_DO_SEND_VOTE) {
         message = message_new(SIM_VOTE, node);
         message->vote = action->vote;
+    } else if (action->kind == CONSENSUS_DO_SEND_HAVE) {
+        message = message_new(SIM_HAVE, node);
+        message->view = action->certificate.view;
+        message->extra = action->certificate.kind;
     } else if (action->kind == CONSENSUS_DO_GET_CERTIFICATES) {
         message = message_new(SIM_GET_CERTIFICATES, node);
         message->view = action->range.view;
@@ -372,6 +376,7 @@ static void act_one(struct sim_world *world, struct sim_node *node,
         return;
     case CONSENSUS_DO_SEND_VOTE:
     case CONSENSUS_DO_SEND_CERTIFICATE:
+    case CONSENSUS_DO_SEND_HAVE:
     case CONSENSUS_DO_GET_CERTIFICATES:
     case CONSENSUS_DO_GET_BLOCK:
     case CONSENSUS_DO_CATCH_UP:
@@ -422,6 +427,7 @@ static void trace_action(const struct sim_world *world, const struct sim_node *n
                                         "send proposal",
                                         "send vote",
                                         "send certificate",
+                                        "send have",
                                         "serve certificate",
                                         "send status",
                                         "get certificates",

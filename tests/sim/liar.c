@@ -391,6 +391,7 @@ static void listen(struct sim_world *world, struct sim_node *node,
         answer_sync(world, node, message);
         return;
     case SIM_STATUS:
+    case SIM_HAVE:
     case SIM_GET_CERTIFICATES:
     case SIM_SYNC_ANSWER:
     case SIM_TX:
@@ -448,6 +449,10 @@ static void far_away(struct sim_world *world, struct sim_node *node)
     struct sim_message *message = message_new(SIM_STATUS, node);
     message->view = vote.view;
     message->extra = vote.view - 1;
+    world_send(world, CONSENSUS_ALL, message);
+    message = message_new(SIM_HAVE, node);
+    message->view = node->lie_view + pick(world, node, 4);
+    message->extra = VOTE_NOTARIZE + pick(world, node, 3);
     world_send(world, CONSENSUS_ALL, message);
 }
 

@@ -118,7 +118,8 @@ static void init_core(const struct sim_world *world, struct sim_node *node)
                                       .delta_max_ms = 3000,
                                       .c_max_ms = 200,
                                       .min_block_interval_ms = 5,
-                                      .standstill_ms = 1000};
+                                      .standstill_ms = 1000,
+                                      .announces = world->plan.seed % 4 == 1};
     set_hash(&node->set, &config.set_hash);
     for (uint64_t h = node->height; h > 0; h--) { /* the last block of the epoch before */
         const struct sim_block *block = node->chain[h - 1].block;
@@ -447,6 +448,13 @@ void node_deliver(struct sim_world *world, struct sim_node *node, const struct s
         event.status.view = message->view;
         event.status.final_view = message->extra;
         amnesia_hear(node, message);
+        node_step(world, node, &event);
+        return;
+    case SIM_HAVE:
+        event.kind = CONSENSUS_ON_HAVE;
+        event.have.epoch = message->epoch;
+        event.have.view = message->view;
+        event.have.kind = (enum vote_kind)message->extra;
         node_step(world, node, &event);
         return;
     case SIM_GET_CERTIFICATES:

@@ -69,6 +69,7 @@ enum sim_message_kind {
     SIM_VOTE,
     SIM_CERTIFICATE,
     SIM_STATUS,
+    SIM_HAVE, /* extra: kind */
     SIM_GET_CERTIFICATES,
     SIM_GET_BLOCK,
     SIM_SYNC_ASK,

@@ -412,17 +412,51 @@ static void print_message(struct text *out, const struct wire_message *message)
 OBJECT(message, wire_message, wire_decode_message, message_write,
        print_message(out, &message_value), draw_message)
 
+static void draw_have(uint64_t *seed, struct wire_have *out)
+{
+    out->epoch = draw_u64(seed);
+    out->view = draw_u64(seed);
+    out->kind = (enum vote_kind)(1 + random_below(seed, 3));
+}
+
+static void print_have(struct text *out, const struct wire_have *have)
+{
+    print_u64(out, "epoch", have->epoch);
+    print_u64(out, "view", have->view);
+    print_u64(out, "kind", have->kind);
+}
+
+OBJECT(have, wire_have, wire_decode_have, wire_write_have, print_have(out, &have_value), draw_have)
+
 #define ROW(name)                                                                                  \
     {                                                                                              \
 #name, name##_recode, name##_print, name##_draw                                            \
     }
 
 const struct wire_object wire_objects[] = {
-    ROW(header),        ROW(light),   ROW(rest),        ROW(last_final), ROW(proposal),
-    ROW(block),         ROW(vote),    ROW(certificate), ROW(tx),         ROW(validator_set),
-    ROW(result),        ROW(message), ROW(get_cert),    ROW(get_certs),  ROW(get_block),
-    ROW(block_message), ROW(status),  ROW(txs),         ROW(wake),       ROW(shard),
-    ROW(get_shards),    {0},
+    ROW(header),
+    ROW(light),
+    ROW(rest),
+    ROW(last_final),
+    ROW(proposal),
+    ROW(block),
+    ROW(vote),
+    ROW(certificate),
+    ROW(tx),
+    ROW(validator_set),
+    ROW(result),
+    ROW(message),
+    ROW(get_cert),
+    ROW(get_certs),
+    ROW(get_block),
+    ROW(block_message),
+    ROW(status),
+    ROW(txs),
+    ROW(wake),
+    ROW(shard),
+    ROW(get_shards),
+    ROW(have),
+    {0},
 };
 
 const struct wire_object *wire_object_find(const char *name)

@@ -12,6 +12,7 @@
  *   GET_BLOCK  wire_decode_get_block       BLOCK   wire_decode_block_message
  *   TXS        wire_decode_txs             WAKE    wire_decode_wake
  *   SHARD      wire_decode_shard           GET_SHARDS  wire_decode_get_shards
+ *   HAVE       wire_decode_have
  *
  * To send: wire_write_message(), then the body's writer, then wire_writer_end(). */
 
@@ -28,6 +29,7 @@ enum wire_message_kind {
     WIRE_WAKE = 10,       /* reserved: never sent, ignored */
     WIRE_SHARD = 11,      /* by the leader to each its own, by each to all; as an answer */
     WIRE_GET_SHARDS = 12, /* answered by SHARDs, or by nothing */
+    WIRE_HAVE = 13,       /* large sets: instead of a CERT to all */
 };
 
 enum {
@@ -46,7 +48,7 @@ struct wire_message {
 MUST_USE bool wire_decode_message(struct bytes in, struct wire_message *out);
 void wire_write_message(struct wire_writer *writer, enum wire_message_kind kind);
 
-enum { WIRE_MESSAGE_KIND_MAX = WIRE_GET_SHARDS };
+enum { WIRE_MESSAGE_KIND_MAX = WIRE_HAVE };
 
 /* The numbers of want are those of enum vote_kind. */
 enum wire_want {
@@ -125,5 +127,15 @@ MUST_USE bool wire_decode_shard(struct bytes in, struct wire_shard *out);
 /* By proposal hash: the answerer's own shard and the asker's, as far as they are there. */
 MUST_USE bool wire_decode_get_shards(struct bytes in, struct hash *proposal);
 void wire_write_get_shards(struct wire_writer *writer, const struct hash *proposal);
+
+/* "I hold this certificate": who lacks it may ask with GET_CERTS.  NOTARIZE .. FINALIZE. */
+struct wire_have {
+    uint64_t epoch;
+    uint64_t view;
+    enum vote_kind kind;
+};
+
+MUST_USE bool wire_decode_have(struct bytes in, struct wire_have *out);
+void wire_write_have(struct wire_writer *writer, const struct wire_have *have);
 
 #endif /* WIRE_SYNC_SYNC_H */

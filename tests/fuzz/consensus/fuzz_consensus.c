@@ -209,7 +209,12 @@ static bool make_event(struct input *input, const struct consensus *core, struct
                                                     .certificate = &certificate};
         return true;
     case 11:
-        event->kind = CONSENSUS_ON_PEER_UP;
+        event->kind = (byte & 64) != 0 ? CONSENSUS_ON_HAVE : CONSENSUS_ON_PEER_UP;
+        if (event->kind == CONSENSUS_ON_HAVE) {
+            event->have.epoch = 1;
+            event->have.view = view_of(input, status.view);
+            event->have.kind = (enum vote_kind)(take(input) % 5);
+        }
         return true;
     case 12:
         event->kind = CONSENSUS_ON_TIMEOUT;
@@ -226,10 +231,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input input = {.data = data, .size = size};
     struct open open = {.count = 0};
     struct consensus_event event = {.kind = CONSENSUS_ON_START, .now_ms = 1};
+    const uint8_t who = take(&input);
     const struct consensus_config config = {.epoch = 1,
                                             .validator_count = N,
-                                            .self =
-                                                (take(&input) & 7) == 0 ? CONSENSUS_OBSERVER : 3,
+                                            .self = (who & 7) == 0 ? CONSENSUS_OBSERVER : 3,
+                                            .announces = who >= 128,
                                             .delta_0_ms = 100,
                                             .delta_max_ms = 1000,
                                             .c_max_ms = 100,

@@ -21,6 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         [WIRE_WAKE] = "wake",
         [WIRE_SHARD] = "shard",
         [WIRE_GET_SHARDS] = "get_shards",
+        [WIRE_HAVE] = "have",
     };
     struct wire_message message;
     wire_object_check("message", bytes_of(data, size));

@@ -37,6 +37,7 @@ void cluster_config(const struct cluster *cluster, uint32_t self, struct consens
         .c_max_ms = 1000,
         .min_block_interval_ms = 5,
         .standstill_ms = 5000,
+        .announces = cluster->announces,
     };
     memset(&out->anchor.block_id, 0xA0, sizeof(out->anchor.block_id));
 }
@@ -276,6 +277,13 @@ static void do_send(struct cluster *cluster, uint32_t i, const struct consensus_
         ASSERT(held);
         event.kind = CONSENSUS_ON_CERTIFICATE;
         event.certificate = &certificate;
+        send(cluster, action->to, &event);
+    }
+    if (action->kind == CONSENSUS_DO_SEND_HAVE) {
+        event.kind = CONSENSUS_ON_HAVE;
+        event.have.epoch = 1;
+        event.have.view = action->certificate.view;
+        event.have.kind = action->certificate.kind;
         send(cluster, action->to, &event);
     }
     if (action->kind == CONSENSUS_DO_SEND_STATUS) {

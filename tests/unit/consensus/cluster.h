@@ -38,6 +38,7 @@ typedef bool cluster_filter(const struct cluster *cluster, const struct cluster_
 struct cluster {
     uint32_t n;
     uint64_t now_ms;
+    bool announces;   /* of a core that is booted from now on: HAVE (31.4) */
     bool build_empty; /* what DO_BUILD makes */
     bool build_shards;
     uint64_t boundary_height; /* blocks of this height name another set; 0: none do */
