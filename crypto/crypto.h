@@ -83,19 +83,15 @@ struct crypto_path {
     struct hash siblings[CRYPTO_PATH_MAX];
 };
 
-/* Collects one leaf's path while every entry is passed in once, in order. */
-struct crypto_prover {
-    struct crypto_tree tree;
-    uint32_t peak; /* the peak above the leaf, once the leaf was appended */
-    struct crypto_path path;
-};
-
-void crypto_prover_init(struct crypto_prover *prover, enum tag tag, uint64_t index);
-void crypto_prover_append(struct crypto_prover *prover, struct bytes entry);
-/* Ends the collection with the path and the root it leads to; false, and nothing
- * written, when fewer than index + 1 entries were appended. */
-MUST_USE bool crypto_prover_final(struct crypto_prover *prover, struct crypto_path *path,
-                                  struct hash *root);
+/* All nodes of a tree, level above level, for who is asked for many of its paths: nodes[0 ..
+ * leaves) are leaves, the last one is the root.  A last node without a sibling rises unchanged. */
+#define CRYPTO_NODES_COUNT(leaves) (2 * (leaves) + 32)
+void crypto_nodes_leaf(enum tag tag, struct bytes entry, struct hash *out);
+/* nodes: room for CRYPTO_NODES_COUNT(leaves), the leaves filled in; leaves >= 1. */
+void crypto_nodes_fill(enum tag tag, struct hash *nodes, uint32_t leaves);
+/* index < leaves */
+void crypto_nodes_path(const struct hash *nodes, uint32_t leaves, uint32_t index,
+                       struct crypto_path *out);
 
 /* RFC 9162, 2.1.3.2.  True only if entry is leaf path->index of the tree of path->count
  * leaves with this root.  The path may be anything a peer sent. */

@@ -4,8 +4,6 @@
 
 enum { NODE_PREFIX = 1 };
 
-#define NO_PEAK UINT32_MAX
-
 static const uint8_t leaf_prefix[1] = {0};
 
 static void hash_leaf(enum tag tag, struct bytes entry, struct hash *out)
@@ -49,68 +47,34 @@ void crypto_tree_init(struct crypto_tree *tree, enum tag tag)
     tree->tag = tag;
 }
 
-/* Merge the last two peaks; prover, if any, notes the sibling of its leaf's peak. */
-static void merge_last(struct crypto_tree *tree, uint32_t last, struct crypto_prover *prover)
-{
-    if (prover != NULL && prover->peak == last) {
-        path_add(&prover->path, &tree->peaks[last - 1]);
-        prover->peak = last - 1;
-    } else if (prover != NULL && prover->peak == last - 1) {
-        path_add(&prover->path, &tree->peaks[last]);
-    }
-    hash_node(tree->tag, &tree->peaks[last - 1], &tree->peaks[last], &tree->peaks[last - 1]);
-}
-
-static void append(struct crypto_tree *tree, struct bytes entry, struct crypto_prover *prover)
+void crypto_tree_append(struct crypto_tree *tree, struct bytes entry)
 {
     ASSERT(tree->count < CRYPTO_TREE_COUNT_MAX);
     uint32_t last = peak_count(tree->count);
     ASSERT(last < CRYPTO_TREE_PEAK_MAX); /* below the greatest count a bit is clear */
     hash_leaf(tree->tag, entry, &tree->peaks[last]);
-    if (prover != NULL && tree->count == prover->path.index) {
-        prover->peak = last;
-    }
     /* As a carry in binary addition: every trailing one of count is a subtree as large
      * as the one just completed. */
     for (uint64_t rest = tree->count; (rest & 1) != 0; rest >>= 1) {
-        merge_last(tree, last, prover);
+        hash_node(tree->tag, &tree->peaks[last - 1], &tree->peaks[last], &tree->peaks[last - 1]);
         last--;
     }
     tree->count++;
 }
 
-void crypto_tree_append(struct crypto_tree *tree, struct bytes entry)
-{
-    append(tree, entry, NULL);
-}
-
 /* Folds the peaks right to left, which gives RFC 9162's root. */
-static void fold(const struct crypto_tree *tree, struct hash *out, struct crypto_prover *prover)
+void crypto_tree_root(const struct crypto_tree *tree, struct hash *out)
 {
     uint32_t last = peak_count(tree->count);
     if (last == 0) {
         crypto_digest(tree->tag, (struct bytes){NULL, 0}, out);
         return;
     }
-    last--;
-    struct hash root = tree->peaks[last];
-    bool inside = prover != NULL && prover->peak == last;
-    while (last > 0) {
-        last--;
-        if (inside) {
-            path_add(&prover->path, &tree->peaks[last]);
-        } else if (prover != NULL && prover->peak == last) {
-            path_add(&prover->path, &root);
-            inside = true;
-        }
-        hash_node(tree->tag, &tree->peaks[last], &root, &root);
+    struct hash root = tree->peaks[last - 1];
+    for (last--; last > 0; last--) {
+        hash_node(tree->tag, &tree->peaks[last - 1], &root, &root);
     }
     *out = root;
-}
-
-void crypto_tree_root(const struct crypto_tree *tree, struct hash *out)
-{
-    fold(tree, out, NULL);
 }
 
 size_t crypto_tree_write(const struct crypto_tree *tree, uint8_t *out)
@@ -141,28 +105,38 @@ bool crypto_tree_read(struct crypto_tree *tree, enum tag tag, struct bytes bytes
     return true;
 }
 
-void crypto_prover_init(struct crypto_prover *prover, enum tag tag, uint64_t index)
+void crypto_nodes_leaf(enum tag tag, struct bytes entry, struct hash *out)
 {
-    memset(prover, 0, sizeof *prover);
-    crypto_tree_init(&prover->tree, tag);
-    prover->peak = NO_PEAK;
-    prover->path.index = index;
+    hash_leaf(tag, entry, out);
 }
 
-void crypto_prover_append(struct crypto_prover *prover, struct bytes entry)
+void crypto_nodes_fill(enum tag tag, struct hash *nodes, uint32_t leaves)
 {
-    append(&prover->tree, entry, prover);
-}
-
-bool crypto_prover_final(struct crypto_prover *prover, struct crypto_path *path, struct hash *root)
-{
-    if (prover->peak == NO_PEAK) {
-        return false;
+    for (uint32_t count = leaves; count > 1; count = (count + 1) / 2) {
+        struct hash *above = nodes + count;
+        for (uint32_t i = 0; i + 1 < count; i += 2) {
+            hash_node(tag, &nodes[i], &nodes[i + 1], &above[i / 2]);
+        }
+        if (count % 2 != 0) {
+            above[count / 2] = nodes[count - 1];
+        }
+        nodes = above;
     }
-    fold(&prover->tree, root, prover);
-    prover->path.count = prover->tree.count;
-    *path = prover->path;
-    return true;
+}
+
+void crypto_nodes_path(const struct hash *nodes, uint32_t leaves, uint32_t index,
+                       struct crypto_path *out)
+{
+    out->index = index;
+    out->count = leaves;
+    out->size = 0;
+    for (uint32_t count = leaves; count > 1; count = (count + 1) / 2) {
+        if ((index ^ 1U) < count) {
+            path_add(out, &nodes[index ^ 1U]);
+        }
+        nodes += count;
+        index /= 2;
+    }
 }
 
 /* Where a node stands on its level, and where the level ends. */

@@ -4,7 +4,7 @@
 
 #include "base/endian.h"
 
-enum { BUCKET_COUNT = RECENT_TX_MAX * 2 };
+enum { BUCKET_COUNT = RECENT_TX_MAX * 2, TREE_COUNT = 4 };
 
 struct place {
     struct hash id;
@@ -18,6 +18,7 @@ struct recent {
     uint32_t newest;
     uint32_t buckets[BUCKET_COUNT];
     struct place places[RECENT_TX_MAX + 1];
+    struct recent_tree trees[TREE_COUNT];
 };
 
 static uint32_t *bucket_of(struct recent *recent, const struct hash *id)
@@ -70,4 +71,14 @@ bool recent_find(const struct recent *recent, const struct hash *tx_id, uint64_t
     *height = recent->places[slot].height;
     *index = recent->places[slot].index;
     return true;
+}
+
+struct recent_tree *recent_tree(struct recent *recent, uint64_t height)
+{
+    struct recent_tree *tree = &recent->trees[height % TREE_COUNT];
+    if (tree->height != height) {
+        tree->height = height;
+        tree->leaves = 0;
+    }
+    return tree;
 }

@@ -138,10 +138,9 @@ static void copy_path(const struct crypto_path *in, struct api_path *out)
 static bool find_result(struct driver *d, uint64_t height, uint32_t index,
                         struct api_answer *answer, struct holding *holding)
 {
-    static struct crypto_prover prover; /* 4 KB each; the driver's thread only */
-    static struct crypto_path path;
+    static struct crypto_path path; /* the driver's thread only */
+    struct recent_tree *tree = recent_tree(d->recent, height);
     struct error error;
-    struct hash root;
     struct wire_reader reader;
     struct store_buffer *buffer = hold(holding);
     if (store_results(d->store, height, buffer, &error) != STORE_FOUND) {
@@ -149,17 +148,23 @@ static bool find_result(struct driver *d, uint64_t height, uint32_t index,
     }
     wire_reader_init_nodes(&reader, bytes_of(buffer->data, buffer->size), BLOCK_TX_MAX + 2);
     const uint32_t count = wire_read_list(&reader, BLOCK_TX_MAX + 1);
-    crypto_prover_init(&prover, TAG_RESULT_TREE, index);
     for (uint32_t i = 0; i < count; i++) {
         const struct bytes record = wire_read_bin(&reader, FRAME_SIZE_MAX);
-        crypto_prover_append(&prover, record);
+        if (tree->leaves == 0) {
+            crypto_nodes_leaf(TAG_RESULT_TREE, record, &tree->nodes[i]);
+        }
         if (i == index) {
             answer->body = record;
         }
     }
-    if (!wire_reader_end(&reader) || !crypto_prover_final(&prover, &path, &root)) {
+    if (!wire_reader_end(&reader) || index >= count) {
         return false;
     }
+    if (tree->leaves == 0) {
+        crypto_nodes_fill(TAG_RESULT_TREE, tree->nodes, count);
+        tree->leaves = count;
+    }
+    crypto_nodes_path(tree->nodes, count, index, &path);
     copy_path(&path, &answer->path);
     return true;
 }

@@ -76,17 +76,15 @@ void shard_root(const struct shard_code *code, const struct shard_leaves *leaves
 void shard_prove(const struct shard_code *code, const struct shard_leaves *leaves, uint32_t index,
                  struct crypto_path *out)
 {
-    struct crypto_prover prover;
-    struct hash root;
+    struct hash nodes[CRYPTO_NODES_COUNT(VALIDATOR_COUNT_MAX)];
     ASSERT(index < code->count);
-    crypto_prover_init(&prover, TAG_SHARD_TREE, index);
     for (uint32_t i = 0; i < code->count; i++) {
         uint8_t leaf[LEAF_SIZE];
         leaf_write(i, &leaves->digests[i], leaf);
-        crypto_prover_append(&prover, bytes_of(leaf, sizeof(leaf)));
+        crypto_nodes_leaf(TAG_SHARD_TREE, bytes_of(leaf, sizeof(leaf)), &nodes[i]);
     }
-    const bool proven = crypto_prover_final(&prover, out, &root);
-    ASSERT(proven);
+    crypto_nodes_fill(TAG_SHARD_TREE, nodes, code->count);
+    crypto_nodes_path(nodes, code->count, index, out);
 }
 
 bool shard_verify(const struct shard_code *code, const struct hash *root, uint32_t index,

@@ -21,7 +21,8 @@ uint8_t *fake_copy(struct bytes in);
 size_t fake_prove(const struct fake_node *node, struct bytes key, struct api_proof *out,
                   uint8_t *buffer);
 void fake_record(const struct fake_tx *tx, uint8_t *buffer, struct bytes *out);
-void fake_results(const struct fake_block *block, struct crypto_prover *prover);
+/* The root of the block's results and, unless path is NULL, the way from the one at index to it. */
+struct hash fake_results(const struct fake_block *block, uint32_t index, struct crypto_path *path);
 struct hash fake_history(const struct fake_node *node, uint64_t below, uint64_t height,
                          struct crypto_path *path);
 bool fake_tell(struct fake_node *node, enum fake_fault fault, struct told *told);

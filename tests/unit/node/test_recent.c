@@ -35,6 +35,24 @@ static void what_was_added_is_found(void **state)
     recent_free(recent);
 }
 
+static void a_blocks_tree_stays_until_another_takes_its_place(void **state)
+{
+    (void)state;
+    struct recent *recent = recent_new();
+    struct recent_tree *first = recent_tree(recent, 7);
+    assert_int_equal(first->leaves, 0);
+    first->leaves = 3;
+    assert_int_equal(recent_tree(recent, 8)->leaves, 0);
+    assert_int_equal(recent_tree(recent, 7)->leaves, 3);
+    for (uint64_t height = 9; height <= 16; height++) {
+        struct recent_tree *tree = recent_tree(recent, height);
+        assert_int_equal(tree->leaves, 0);
+        tree->leaves = 1;
+    }
+    assert_int_equal(recent_tree(recent, 7)->leaves, 0);
+    recent_free(recent);
+}
+
 static void the_oldest_are_forgotten(void **state)
 {
     (void)state;
@@ -60,6 +78,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_added_is_found),
+        cmocka_unit_test(a_blocks_tree_stays_until_another_takes_its_place),
         cmocka_unit_test(the_oldest_are_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
