@@ -22,6 +22,10 @@ if(NOT SANITIZE AND NOT FUZZ)
     $<TARGET_FILE:gradus> $<TARGET_FILE:bench_network>)
   set_tests_properties(e2e.db PROPERTIES LABELS "e2e;long" TIMEOUT 300 RUN_SERIAL ON)
   set_tests_properties(e2e.shards PROPERTIES LABELS "e2e;long" TIMEOUT 300 RUN_SERIAL ON)
+  add_executable(double ${CMAKE_CURRENT_LIST_DIR}/double.c)
+  target_link_libraries(double PRIVATE node)
+  add_test(NAME e2e.evidence COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/evidence.sh $<TARGET_FILE:gradus>
+    $<TARGET_FILE:double>)
   add_test(NAME e2e.restart COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/restart.sh $<TARGET_FILE:gradus>)
   add_executable(forge ${CMAKE_CURRENT_LIST_DIR}/forge.c)
   target_link_libraries(forge PRIVATE client)
@@ -30,7 +34,7 @@ if(NOT SANITIZE AND NOT FUZZ)
   add_test(NAME e2e.training COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/training.sh
     $<TARGET_FILE:gradus> $<TARGET_FILE:forge>)
   set_tests_properties(e2e.transfers e2e.catchup e2e.exits e2e.by_hand e2e.client e2e.silent e2e.training
-    e2e.restart
+    e2e.restart e2e.evidence
     PROPERTIES LABELS "e2e;long" TIMEOUT 300 RUN_SERIAL ON)
 endif()
 if(SANITIZE AND NOT FUZZ)
