@@ -126,6 +126,18 @@ bool connect_open(const struct cli_call *call, bool with_key, struct connection 
     return ok;
 }
 
+bool connect_open_at(const struct cli_call *call, struct connection *out, struct error *error)
+{
+    uint64_t height = 0;
+    const bool back = cli_text(call, "at") != NULL;
+    if ((back && !cli_number(call, "at", (struct cli_range){1, UINT64_MAX}, &height, error)) ||
+        !connect_open(call, false, out, error)) {
+        return false;
+    }
+    light_look_back(out->light, height);
+    return true;
+}
+
 void connect_close(struct connection *connection)
 {
     light_close(connection->light);

@@ -30,6 +30,15 @@ struct connection {
         "remember", "FILE", NULL, "the newest block seen, which the chain must extend next time"   \
     }
 
+/* For what can be read at an earlier height. */
+#define CONNECT_AT_OPTION                                                                          \
+    {                                                                                              \
+        "at", "HEIGHT", NULL, "as it was after this block, among the last ones (undo_window)"      \
+    }
+
+/* connect_open of a command with CONNECT_AT_OPTION, without a key: it reads at that height. */
+bool connect_open_at(const struct cli_call *call, struct connection *out, struct error *error);
+
 /* with_key: the command has the option --key and it must be given. */
 bool connect_open(const struct cli_call *call, bool with_key, struct connection *out,
                   struct error *error);

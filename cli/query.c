@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/hex.h"
@@ -51,7 +52,7 @@ static enum exit_code run_object(struct cli_call *call, struct error *error)
         return error->code;
     }
     ASSERT(object->record->struct_size <= sizeof(memory));
-    if (!connect_open(call, false, &connection, error)) {
+    if (!connect_open_at(call, &connection, error)) {
         return error->code;
     }
     const struct key key = key_object(object->kind, &id);
@@ -61,6 +62,14 @@ static enum exit_code run_object(struct cli_call *call, struct error *error)
     }
     connect_close(&connection);
     return ok ? EXIT_CODE_OK : error->code;
+}
+
+/* The header that names the state that was read. */
+static unsigned long long height_of(const struct cli_call *call,
+                                    const struct connection *connection)
+{
+    const char *at = cli_text(call, "at");
+    return at != NULL ? strtoull(at, NULL, 10) + 1 : light_tip(connection->light)->header.height;
 }
 
 static enum exit_code run_account(struct cli_call *call, struct error *error)
@@ -73,7 +82,7 @@ static enum exit_code run_account(struct cli_call *call, struct error *error)
                         2 * ADDRESS_SIZE);
         return error->code;
     }
-    if (!connect_open(call, false, &connection, error)) {
+    if (!connect_open_at(call, &connection, error)) {
         return error->code;
     }
     const struct key key = key_account(&address);
@@ -88,7 +97,7 @@ static enum exit_code run_account(struct cli_call *call, struct error *error)
         (void)printf("available %s credits, locked %s, next sequence number %llu\n"
                      "proven at height %llu\n",
                      available, locked, (unsigned long long)account.seq,
-                     (unsigned long long)light_tip(connection.light)->header.height);
+                     height_of(call, &connection));
     }
     connect_close(&connection);
     return ok ? EXIT_CODE_OK : error->code;
@@ -126,7 +135,7 @@ static enum exit_code run_job(struct cli_call *call, struct error *error)
     static struct job_status status; /* one thread */
     struct connection connection;
     struct hash job;
-    if (!connect_id(call, "job", &job, error) || !connect_open(call, false, &connection, error)) {
+    if (!connect_id(call, "job", &job, error) || !connect_open_at(call, &connection, error)) {
         return error->code;
     }
     const bool ok = job_read_status(connection.light, &job, &status, error);
@@ -202,7 +211,7 @@ const struct cli_command cli_query_account = {.noun = "query",
                                               .argument_max = 1,
                                               .help = "an account's credits, proven",
                                               .run = run_account,
-                                              .options = {CONNECT_OPTIONS}};
+                                              .options = {CONNECT_OPTIONS, CONNECT_AT_OPTION}};
 const struct cli_command cli_query_object = {
     .noun = "query",
     .verb = "object",
@@ -211,7 +220,7 @@ const struct cli_command cli_query_object = {
     .argument_max = 2,
     .help = "node, offer, data, request, process, terms, lease, program, suspension: JSON, proven",
     .run = run_object,
-    .options = {CONNECT_OPTIONS}};
+    .options = {CONNECT_OPTIONS, CONNECT_AT_OPTION}};
 const struct cli_command cli_job_status = {.noun = "job",
                                            .verb = "status",
                                            .arguments = "JOB",
@@ -219,7 +228,7 @@ const struct cli_command cli_job_status = {.noun = "job",
                                            .argument_max = 1,
                                            .help = "the same as query job",
                                            .run = run_job,
-                                           .options = {CONNECT_OPTIONS}};
+                                           .options = {CONNECT_OPTIONS, CONNECT_AT_OPTION}};
 const struct cli_command cli_query_job = {.noun = "query",
                                           .verb = "job",
                                           .arguments = "JOB",
@@ -227,4 +236,4 @@ const struct cli_command cli_query_job = {.noun = "query",
                                           .argument_max = 1,
                                           .help = "where a training job stands, proven",
                                           .run = run_job,
-                                          .options = {CONNECT_OPTIONS}};
+                                          .options = {CONNECT_OPTIONS, CONNECT_AT_OPTION}};

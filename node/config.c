@@ -9,6 +9,8 @@
 
 #include <ini.h>
 
+#include "store/store.h"
+
 enum option_kind { OPTION_TEXT, OPTION_PATH, OPTION_NUMBER };
 
 struct option {
@@ -35,6 +37,8 @@ static const struct option options[] = {
      "a leader waits at least this long after the last block"},
     {"disk_reserve_mib", OPTION_NUMBER, NUMBER(disk_reserve_mib), 1, 1 << 20, "256",
      "stop, with exit code 75, before less than this is free"},
+    {"undo_window", OPTION_NUMBER, NUMBER(undo_window), STORE_UNDO_WINDOW_MIN, 1 << 20, "256",
+     "of so many last blocks the state can be read with proof"},
     {"state_sync", OPTION_NUMBER, NUMBER(state_sync), 0, 1, "0",
      "1: without chain.db fetch the peers' state, not all blocks"},
     {"shard_threshold_kib", OPTION_NUMBER, NUMBER(shard_threshold_kib), 0, 1 << 20, "10240",

@@ -29,6 +29,7 @@ struct node_config {
     char log_level[16];
     uint64_t min_block_interval_ms;
     uint64_t disk_reserve_mib;
+    uint64_t undo_window; /* blocks back whose state can be proven */
     uint64_t state_sync;
     uint64_t shard_threshold_kib;
     char peers[VALIDATOR_COUNT_MAX][ENDPOINT_SIZE_MAX + 1]; /* empty: not named */

@@ -206,10 +206,10 @@ static bool join_network(struct driver *d, struct error *error)
 /* The tip as the blocks of chain.db leave it: applied ones are only looked at. */
 static bool open_store(struct driver *d, struct error *error)
 {
-    const struct store_options options = {.dir = d->config.data_dir,
-                                          .chain_id = d->chain_id,
-                                          .reserve_bytes = d->config.disk_reserve_mib << 20};
+    struct store_options options = {.dir = d->config.data_dir, .chain_id = d->chain_id};
     struct store_status status;
+    options.undo_window = d->config.undo_window;
+    options.reserve_bytes = d->config.disk_reserve_mib << 20;
     if (!store_open(&options, &d->store, error) || !check_space(d, error)) {
         return false;
     }

@@ -6,12 +6,13 @@
 #include <jansson.h>
 
 #include "base/hex.h"
+#include "node/past.h"
 #include "node/sync/serving.h"
 #include "wire/api/api.h"
 
 /* Answers to clients.  Each is self-authenticating or marked as a hint (wire/api/api.h). */
 
-enum { SERVE_BUFFER_MAX = API_PROVE_KEY_MAX + 8 };
+enum { SERVE_BUFFER_MAX = 8 };
 
 /* What an answer points into, freed when it was sent. */
 struct holding {
@@ -78,29 +79,6 @@ static void answer_final(struct driver *d, struct api_answer *answer, struct hol
 {
     if (!fetch_tip(d, holding, &answer->header, &answer->last_final)) {
         fail(answer, EXIT_CODE_NOT_FOUND, "no block is final yet");
-    }
-}
-
-static void answer_prove(struct driver *d, const struct api_request *request,
-                         struct api_answer *answer, struct holding *holding)
-{
-    static struct store_proof proofs[API_PROVE_KEY_MAX]; /* 0.5 MB; the driver's thread only */
-    struct error error;
-    if (!fetch_tip(d, holding, &answer->header, &answer->last_final)) {
-        fail(answer, EXIT_CODE_NOT_FOUND, "no block is final yet");
-        return;
-    }
-    answer->proof_count = request->key_count;
-    for (uint32_t i = 0; i < request->key_count; i++) {
-        if (store_prove(d->store, d->committed.height - 1, request->keys[i], &proofs[i], &error) !=
-            STORE_FOUND) {
-            fail(answer, EXIT_CODE_NOT_FOUND, "this node cannot prove that key now");
-            return;
-        }
-        *hold(holding) = proofs[i].value;
-        answer->proofs[i].present = proofs[i].present;
-        answer->proofs[i].value = bytes_of(proofs[i].value.data, proofs[i].value.size);
-        answer->proofs[i].proof = bytes_of(proofs[i].bytes, proofs[i].size);
     }
 }
 
@@ -191,6 +169,20 @@ static bool find_anchor(struct driver *d, uint64_t height, struct api_anchor *an
     anchor->header = block.header_bytes;
     copy_path(&path, &anchor->path);
     return true;
+}
+
+static void answer_prove(struct driver *d, const struct api_request *request,
+                         struct api_answer *answer, struct holding *holding)
+{
+    struct past_reply reply;
+    past_prove(d, request, answer, &reply);
+    *hold(holding) = reply.memory;
+    holding->read = reply.read;
+    if (reply.code != EXIT_CODE_OK) {
+        fail(answer, reply.code, reply.text);
+    } else if (!find_anchor(d, reply.height + 1, &answer->anchor, holding)) {
+        fail(answer, EXIT_CODE_NOT_FOUND, "the header that names this state is not here");
+    }
 }
 
 static void answer_header(struct driver *d, const struct api_request *request,

@@ -14,6 +14,9 @@ struct past {
     struct tier_delta *folded;    /* ours, when undo records had to be read */
     struct undo *undos;           /* ours: of blocks height + 1, + 2, ... */
     size_t undo_count;
+    size_t size_max; /* bytes of undo records that may be read */
+    size_t size;     /* that were read */
+    uint64_t oldest; /* where reading stopped when there were more */
 };
 
 /* One old leaf on the way to a folded delta. */
@@ -41,21 +44,30 @@ static void past_free(struct past *past)
     tier_delta_free(past->folded);
 }
 
-static bool undos_load(struct store *store, struct past *past, size_t count, struct error *error)
+/* The newest first, so that it is known how far back the allowed bytes reach. */
+static enum store_answer undos_load(struct store *store, struct past *past, size_t count,
+                                    struct error *error)
 {
     past->undos = store_allocate(count * sizeof(*past->undos));
-    for (size_t i = 0; i < count; i++) {
-        const uint64_t height = past->height + 1 + i;
-        const enum store_answer answer = ledger_undo_get(store, height, &past->undos[i], error);
-        if (answer == STORE_FAILED) {
-            return false;
-        }
+    memset(past->undos, 0, count * sizeof(*past->undos));
+    past->undo_count = count;
+    for (size_t i = count; i > 0; i--) {
+        const uint64_t height = past->height + i;
+        const enum store_answer answer = ledger_undo_get(store, height, &past->undos[i - 1], error);
         if (answer == STORE_ABSENT) {
-            return rocks_corrupt(&store->state, "an undo record is missing", error);
+            (void)rocks_corrupt(&store->state, "an undo record is missing", error);
+            return STORE_FAILED;
         }
-        past->undo_count++;
+        if (answer == STORE_FAILED) {
+            return STORE_FAILED;
+        }
+        past->size += past->undos[i - 1].bytes.size;
+        if (past->size > past->size_max) {
+            past->oldest = height;
+            return STORE_ABSENT;
+        }
     }
-    return true;
+    return STORE_FOUND;
 }
 
 /* All old leaves of the loaded undo records; for a path changed twice the oldest wins. */
@@ -100,16 +112,21 @@ static bool past_fold(struct store *store, struct past *past, struct error *erro
     return sound || rocks_corrupt(&store->state, "an undo record is damaged", error);
 }
 
-static bool past_open(struct store *store, uint64_t height, struct past *past, struct error *error)
+/* ABSENT: more was changed since than may be read; past->oldest is how far it goes. */
+static enum store_answer past_open(struct store *store, struct past *past, struct error *error)
 {
-    *past = (struct past){.height = height};
-    const uint64_t back = store->height - height;
+    const uint64_t back = store->height - past->height;
+    past->oldest = store->proven_from;
     if (back <= store->step_count) {
         past->top = back == 0 ? NULL : store->steps[back - 1].delta;
-        return true;
+        return STORE_FOUND;
     }
-    return undos_load(store, past, (size_t)(back - store->step_count), error) &&
-           past_fold(store, past, error);
+    const enum store_answer answer =
+        undos_load(store, past, (size_t)(back - store->step_count), error);
+    if (answer != STORE_FOUND) {
+        return answer;
+    }
+    return past_fold(store, past, error) ? STORE_FOUND : STORE_FAILED;
 }
 
 /* The undo record of a block above past->height. */
@@ -163,6 +180,12 @@ static enum store_answer past_value(const struct store *store, const struct past
     return STORE_FOUND;
 }
 
+static struct hash past_root(const struct store *store, const struct past *past)
+{
+    return past->height == store->height ? store->root
+                                         : past_undo(store, past, past->height + 1)->root_before;
+}
+
 static bool prove_at(struct store *store, const struct past *past, struct bytes key,
                      struct store_proof *out, struct error *error)
 {
@@ -170,9 +193,7 @@ static bool prove_at(struct store *store, const struct past *past, struct bytes 
     struct state_tree_proof proof;
     state_tree_path(key, &path);
     tier_prove(store->tier, past->top, &path, &proof);
-    out->root = past->height == store->height
-                    ? store->root
-                    : past_undo(store, past, past->height + 1)->root_before;
+    out->root = past_root(store, past);
     enum store_answer answer = past_value(store, past, &path, &out->value, error);
     out->present = answer == STORE_FOUND;
     if (answer != STORE_FAILED && proof.type == STATE_TREE_ABSENT_LEAF) {
@@ -194,22 +215,122 @@ static bool prove_at(struct store *store, const struct past *past, struct bytes 
            rocks_corrupt(&store->state, "a leaf record does not fit the tree", error);
 }
 
+static bool is_proven(const struct store *store, uint64_t height)
+{
+    return store->initialised && height <= store->height && height >= store->proven_from;
+}
+
 enum store_answer store_prove(struct store *store, uint64_t height, struct bytes key,
                               struct store_proof *out, struct error *error)
 {
     *out = (struct store_proof){.size = 0};
     (void)pthread_mutex_lock(&store->lock);
     enum store_answer answer = STORE_ABSENT;
-    if (store->initialised && height <= store->height && height >= store->proven_from) {
-        struct past past;
-        const bool proven =
-            past_open(store, height, &past, error) && prove_at(store, &past, key, out, error);
+    if (is_proven(store, height)) {
+        struct past past = {.height = height, .size_max = SIZE_MAX};
+        answer = past_open(store, &past, error);
+        if (answer == STORE_FOUND && !prove_at(store, &past, key, out, error)) {
+            answer = STORE_FAILED;
+        }
         past_free(&past);
-        answer = proven ? STORE_FOUND : STORE_FAILED;
     }
     (void)pthread_mutex_unlock(&store->lock);
     if (answer != STORE_FOUND) {
         store_buffer_free(&out->value);
     }
     return answer;
+}
+
+/* ---- Several keys ---------------------------------------------------------------------- */
+
+/* One key's own proof, kept until the common one is written. */
+struct single {
+    struct bytes key;
+    struct store_fact fact;
+    struct state_tree_item item;
+};
+
+static bool single_prove(struct store *store, const struct past *past, struct single *io,
+                         struct error *error)
+{
+    struct store_proof proof = {.size = 0};
+    if (!prove_at(store, past, io->key, &proof, error)) {
+        store_buffer_free(&proof.value);
+        return false;
+    }
+    io->fact = (struct store_fact){.present = proof.present, .value = proof.value};
+    state_tree_path(io->key, &io->item.path);
+    uint8_t *bytes = store_allocate(proof.size);
+    memcpy(bytes, proof.bytes, proof.size);
+    io->item.proof = bytes_of(bytes, proof.size);
+    return true;
+}
+
+static void many_write(const struct state_tree_item *items, size_t count, struct store_buffer *out)
+{
+    out->size = state_tree_many_write(items, count, NULL, 0);
+    out->data = store_allocate(out->size);
+    const size_t size = state_tree_many_write(items, count, out->data, out->size);
+    ASSERT(size == out->size);
+}
+
+static bool facts_prove(struct store *store, const struct past *past,
+                        const struct store_question *question, struct store_facts *out,
+                        struct error *error)
+{
+    struct state_tree_item *items = store_allocate(question->count * sizeof(*items));
+    size_t count = 0;
+    bool sound = true;
+    while (sound && count < question->count) {
+        struct single single = {.key = question->keys[count]};
+        sound = single_prove(store, past, &single, error);
+        if (sound) {
+            out->items[count] = single.fact;
+            items[count++] = single.item;
+        }
+    }
+    out->count = count;
+    if (sound) {
+        out->root = past_root(store, past);
+        many_write(items, count, &out->proof);
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint8_t *bytes = NULL;
+        memcpy(&bytes, &items[i].proof.data, sizeof(bytes));
+        free(bytes);
+    }
+    free(items);
+    return sound;
+}
+
+enum store_answer store_prove_many(struct store *store, const struct store_question *question,
+                                   struct store_facts *out, struct error *error)
+{
+    *out = (struct store_facts){.count = 0};
+    out->items = store_allocate(question->count * sizeof(*out->items));
+    (void)pthread_mutex_lock(&store->lock);
+    enum store_answer answer = STORE_ABSENT;
+    out->oldest = store->proven_from;
+    if (is_proven(store, question->height)) {
+        struct past past = {.height = question->height, .size_max = question->past_size_max};
+        answer = past_open(store, &past, error);
+        if (answer == STORE_FOUND && !facts_prove(store, &past, question, out, error)) {
+            answer = STORE_FAILED;
+        }
+        out->oldest = past.oldest;
+        out->past_size = past.size;
+        past_free(&past);
+    }
+    (void)pthread_mutex_unlock(&store->lock);
+    return answer;
+}
+
+void store_facts_free(struct store_facts *facts)
+{
+    for (size_t i = 0; i < facts->count; i++) {
+        store_buffer_free(&facts->items[i].value);
+    }
+    free(facts->items);
+    store_buffer_free(&facts->proof);
+    *facts = (struct store_facts){.count = 0};
 }

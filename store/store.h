@@ -220,4 +220,31 @@ struct store_proof {
 MUST_USE enum store_answer store_prove(struct store *store, uint64_t height, struct bytes key,
                                        struct store_proof *out, struct error *error);
 
+/* The same of several keys at one root, in one SM1 proof. */
+struct store_question {
+    uint64_t height;
+    const struct bytes *keys; /* strictly ascending by state_tree_path */
+    size_t count;             /* 1 .. STATE_TREE_CLAIMS_MAX */
+    size_t past_size_max;     /* bytes of undo records that may be read */
+};
+struct store_fact {
+    bool present;
+    struct store_buffer value;
+};
+struct store_facts {
+    struct hash root;
+    struct store_fact *items; /* in the order of the keys */
+    size_t count;
+    struct store_buffer proof; /* SM1 */
+    uint64_t oldest;           /* the lowest height that past_size_max allows to ask for */
+    size_t past_size;          /* bytes of undo records read */
+};
+
+/* *out is set whatever the answer; the caller owes store_facts_free.  ABSENT: height is not in
+ * out->oldest .. applied_height. */
+MUST_USE enum store_answer store_prove_many(struct store *store,
+                                            const struct store_question *question,
+                                            struct store_facts *out, struct error *error);
+void store_facts_free(struct store_facts *facts);
+
 #endif /* STORE_STORE_H */

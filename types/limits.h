@@ -92,6 +92,10 @@ enum {
     SERVE_VALIDATOR_BURST = 131072,
     SERVE_VALIDATOR_RATE = 65536, /* catching up runs at 256 MiB a second, then waits */
 
+    /* Undo records that one proof of an earlier state may read: all of the window on a chain with
+     * little to do, and at most about 50 ms of the driver's time on a busy one. */
+    PAST_SIZE_MAX = 4 << 20,
+
     /* Decoding. */
     WIRE_DEPTH_MAX = 16,   /* nested arrays */
     WIRE_NODES_MAX = 4096, /* per message; blocks count per transaction */

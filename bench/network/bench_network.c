@@ -187,8 +187,8 @@ static void read_sequences(struct load *load)
             die("no answer");
         }
         if (api_decode_answer(event.bytes, &answer) && answer.kind == API_PROVE &&
-            answer.proof_count == 1 && answer.proofs[0].present &&
-            record_decode(&record_account, answer.proofs[0].value, &account)) {
+            answer.fact_count == 1 && answer.facts[0].present &&
+            record_decode(&record_account, answer.facts[0].value, &account)) {
             load->senders[i].seq = account.seq;
         }
         net_event_release(&event);

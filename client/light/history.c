@@ -4,20 +4,16 @@
 
 /* Blocks below the tip, by its hist_root. */
 
-/* The tip, the header it names and how the one grew to the other. */
-static bool take_header(struct light *light, void *context, struct error *error)
+bool light_take_anchor(struct light *light, const struct api_anchor *anchor, struct light_tip *out,
+                       struct error *error)
 {
-    const struct api_answer *answer = &light->answer;
-    const struct api_anchor *anchor = &answer->anchor;
-    struct light_tip *out = context;
     if (!light_take_tip(light, anchor->tip_header, anchor->last_final, error)) {
         return false;
     }
-    const struct block_header tip = light->header;
+    const struct block_header *tip = &light->header; /* of this answer */
     if (!wire_decode_header(anchor->header, &out->header) ||
-        out->header.height != light->request.height ||
-        !hash_equal(&out->header.chain_id, &tip.chain_id)) {
-        return light_refuse(error, "it shows the header of another block");
+        !hash_equal(&out->header.chain_id, &tip->chain_id)) {
+        return light_refuse(error, "it shows no header of this chain");
     }
     verify_block_id(anchor->header, &out->block_id);
     const char *wrong = NULL;
@@ -25,11 +21,24 @@ static bool take_header(struct light *light, void *context, struct error *error)
         wrong = "it calls another header the tip";
     }
     if (!anchor->is_tip) {
-        wrong = verify_history(&tip, out->header.height, &out->block_id, &anchor->path);
+        wrong = verify_history(tip, out->header.height, &out->block_id, &anchor->path);
     }
-    if (wrong == NULL) {
-        wrong = verify_growth(&tip, &out->header, answer->growth, answer->growth_size);
+    return wrong == NULL || light_refuse(error, wrong);
+}
+
+/* The tip, the header it names and how the one grew to the other. */
+static bool take_header(struct light *light, void *context, struct error *error)
+{
+    const struct api_answer *answer = &light->answer;
+    struct light_tip *out = context;
+    if (!light_take_anchor(light, &answer->anchor, out, error)) {
+        return false;
     }
+    if (out->header.height != light->request.height) {
+        return light_refuse(error, "it shows the header of another block");
+    }
+    const char *wrong =
+        verify_growth(&light->header, &out->header, answer->growth, answer->growth_size);
     return wrong == NULL || light_refuse(error, wrong);
 }
 

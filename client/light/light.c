@@ -204,7 +204,8 @@ static bool ask_around(struct light *light, light_take *take, void *context, str
 static bool is_last_word(const struct light *light, const struct error *error)
 {
     return error->code == EXIT_CODE_NOT_FOUND &&
-           (light->tip.header.height == 0 || light->request.kind == API_HEADER);
+           (light->tip.header.height == 0 || light->request.kind == API_HEADER ||
+            (light->request.kind == API_PROVE && light->request.height != 0));
 }
 
 bool light_ask(struct light *light, light_take *take, void *context, struct error *error)

@@ -11,7 +11,7 @@
 /* The light client: starts from a genesis it trusts and believes nothing else.
  *
  * Every answer of a node is checked before it is used: a header is final when a quorum of
- * the genesis validators signed it (K8), a value is in the state when an SP1 proof leads to
+ * the genesis validators signed it (K8), a value is in the state when an SM1 proof leads to
  * that header's state_root, a result belongs to a transaction when both lie in blocks that a
  * final header names.  A node can refuse to answer; it cannot lie.  Heights never go back.
  *
@@ -125,6 +125,12 @@ struct light_values {
     struct light_value items[LIGHT_KEY_MAX]; /* in the order of the keys */
     uint8_t *memory;
 };
+/* From now on values are those after this final block, proven to the header that follows it;
+ * 0: those at the tip again.  Nodes answer for the last blocks only (their undo_window), and
+ * EXIT_CODE_NOT_FOUND names the oldest that the one asked last does.  height >= 1 needs a tip
+ * above it. */
+void light_look_back(struct light *light, uint64_t height);
+
 /* 1 .. LIGHT_KEY_MAX keys.  On true the caller owes light_values_free. */
 MUST_USE bool light_prove(struct light *light, const struct key *keys, uint32_t count,
                           struct light_values *out, struct error *error);

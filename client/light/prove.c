@@ -3,75 +3,126 @@
 #include "client/light/state.h"
 #include "state/tree/tree.h"
 
-/* Values with their proofs, checked against the tip's state root. */
+/* Values with their proof, checked against the state root of a final header. */
 
-static bool check_proofs(struct light *light, struct error *error)
+/* What was asked: keys in the caller's order, and in the proof's, ascending by path, each once. */
+struct asked {
+    struct light_values *out;
+    uint32_t count;
+    uint32_t place[LIGHT_KEY_MAX]; /* of the caller's i-th key in the proof's order */
+};
+
+struct asked_key {
+    struct hash path;
+    uint32_t index;
+};
+
+static int asked_order(const void *a, const void *b)
 {
-    const struct api_answer *answer = &light->answer;
-    if (answer->proof_count != light->request.key_count) {
-        return light_refuse(error, "it proves another number of keys");
-    }
-    for (uint32_t i = 0; i < answer->proof_count; i++) {
-        const struct api_proof *proof = &answer->proofs[i];
-        const enum state_tree_verdict verdict =
-            state_tree_verify(&light->header.state_root, light->request.keys[i],
-                              proof->present ? &proof->value : NULL, proof->proof);
-        if (verdict != STATE_TREE_PROVEN) {
-            return light_refuse(error, state_tree_verdict_text(verdict));
-        }
-    }
-    return true;
+    const struct asked_key *x = a;
+    const struct asked_key *y = b;
+    return hash_compare(&x->path, &y->path);
 }
 
-static bool copy_values(const struct api_answer *answer, struct light_values *out,
+static void request_keys(struct light *light, const struct key *keys, struct asked *asked)
+{
+    struct asked_key order[LIGHT_KEY_MAX];
+    struct api_request *request = &light->request;
+    *request = (struct api_request){.kind = API_PROVE, .height = light->look_back};
+    for (uint32_t i = 0; i < asked->count; i++) {
+        state_tree_path(key_view(&keys[i]), &order[i].path);
+        order[i].index = i;
+    }
+    qsort(order, asked->count, sizeof order[0], asked_order);
+    for (uint32_t i = 0; i < asked->count; i++) {
+        if (i == 0 || !hash_equal(&order[i - 1].path, &order[i].path)) {
+            request->keys[request->key_count++] = key_view(&keys[order[i].index]);
+        }
+        asked->place[order[i].index] = request->key_count - 1;
+    }
+}
+
+static bool check_proof(struct light *light, const struct hash *root, struct error *error)
+{
+    const struct api_answer *answer = &light->answer;
+    struct state_tree_claim claims[LIGHT_KEY_MAX];
+    if (answer->fact_count != light->request.key_count) {
+        return light_refuse(error, "it proves another number of keys");
+    }
+    for (uint32_t i = 0; i < answer->fact_count; i++) {
+        const struct api_fact *fact = &answer->facts[i];
+        claims[i] = (struct state_tree_claim){.key = light->request.keys[i].data,
+                                              .key_size = light->request.keys[i].size,
+                                              .value = fact->value.data,
+                                              .value_size = fact->value.size,
+                                              .present = fact->present};
+    }
+    const enum state_tree_verdict verdict =
+        state_tree_many_verify(root, claims, answer->fact_count, answer->proof);
+    return verdict == STATE_TREE_PROVEN || light_refuse(error, state_tree_verdict_text(verdict));
+}
+
+static bool copy_values(const struct api_answer *answer, const struct asked *asked,
                         struct error *error)
 {
+    struct light_values *out = asked->out;
     size_t total = 1;
-    for (uint32_t i = 0; i < answer->proof_count; i++) {
-        total += answer->proofs[i].value.size;
+    for (uint32_t i = 0; i < asked->count; i++) {
+        total += answer->facts[asked->place[i]].value.size;
     }
     out->memory = malloc(total);
     if (out->memory == NULL) {
         return error_set(error, EXIT_CODE_FAILURE, "no memory for %zu bytes of values", total);
     }
     size_t at = 0;
-    for (uint32_t i = 0; i < answer->proof_count; i++) {
-        const struct bytes value = answer->proofs[i].value;
-        if (value.size != 0) {
-            memcpy(out->memory + at, value.data, value.size);
+    for (uint32_t i = 0; i < asked->count; i++) {
+        const struct api_fact *fact = &answer->facts[asked->place[i]];
+        if (fact->value.size != 0) {
+            memcpy(out->memory + at, fact->value.data, fact->value.size);
         }
-        out->items[i].present = answer->proofs[i].present;
-        out->items[i].value = bytes_of(out->memory + at, value.size);
-        at += value.size;
+        out->items[i].present = fact->present;
+        out->items[i].value = bytes_of(out->memory + at, fact->value.size);
+        at += fact->value.size;
     }
     return true;
 }
 
-static bool take_proofs(struct light *light, void *context, struct error *error)
+static bool take_proof(struct light *light, void *context, struct error *error)
 {
-    struct light_values *out = context;
-    /* light->header is the decoded header of this answer afterwards, whatever the tip. */
-    if (!light_take_tip(light, light->answer.header, light->answer.last_final, error) ||
-        !check_proofs(light, error) || !copy_values(&light->answer, out, error)) {
+    const struct asked *asked = context;
+    struct light_tip named;
+    if (!light_take_anchor(light, &light->answer.anchor, &named, error)) {
         return false;
     }
-    out->height = light->header.height;
-    out->time_ms = light->header.time_ms;
-    out->state_root = light->header.state_root;
-    out->count = light->answer.proof_count;
+    const bool expected = light->look_back == 0 ? light->answer.anchor.is_tip
+                                                : named.header.height == light->look_back + 1;
+    if (!expected) {
+        return light_refuse(error, "it proves the state at another height");
+    }
+    if (!check_proof(light, &named.header.state_root, error) ||
+        !copy_values(&light->answer, asked, error)) {
+        return false;
+    }
+    asked->out->height = named.header.height;
+    asked->out->time_ms = named.header.time_ms;
+    asked->out->state_root = named.header.state_root;
+    asked->out->count = asked->count;
     return true;
+}
+
+void light_look_back(struct light *light, uint64_t height)
+{
+    light->look_back = height;
 }
 
 bool light_prove(struct light *light, const struct key *keys, uint32_t count,
                  struct light_values *out, struct error *error)
 {
+    struct asked asked = {.out = out, .count = count};
     ASSERT(count > 0 && count <= LIGHT_KEY_MAX);
     memset(out, 0, sizeof *out);
-    light->request = (struct api_request){.kind = API_PROVE, .key_count = count};
-    for (uint32_t i = 0; i < count; i++) {
-        light->request.keys[i] = key_view(&keys[i]);
-    }
-    return light_ask(light, take_proofs, out, error);
+    request_keys(light, keys, &asked);
+    return light_ask(light, take_proof, &asked, error);
 }
 
 void light_values_free(struct light_values *values)

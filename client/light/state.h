@@ -31,6 +31,7 @@ struct light {
     uint64_t failed_ms[LIGHT_ENDPOINT_MAX]; /* 0: fine */
     uint32_t failures[LIGHT_ENDPOINT_MAX];  /* in a row */
     uint32_t ask_ms;                        /* time-out of one question */
+    uint64_t look_back;                     /* values after this block; 0: at the tip */
     struct light_head heads[VALIDATOR_COUNT_MAX];
 
     /* One question at a time. */
@@ -59,6 +60,10 @@ void light_turn(struct light *light); /* begin with the next one */
 /* A tip as an answer carries it: verified, and not older than the one that is known. */
 MUST_USE bool light_take_tip(struct light *light, struct bytes header, struct bytes last_final,
                              struct error *error);
+
+/* A header that the tip is or names; out is the tip's own when it is the tip. */
+MUST_USE bool light_take_anchor(struct light *light, const struct api_anchor *anchor,
+                                struct light_tip *out, struct error *error);
 
 bool light_refuse(struct error *error, const char *what);
 

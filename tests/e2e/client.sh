@@ -43,6 +43,22 @@ code=0
 "$GRADUS" query block 1000000 --net "$net" || code=$?
 [ "$code" = 4 ] || fail "exit code $code of a block that is not there"
 
+# ---- The state before and after a transfer, proven.
+"$GRADUS" tx transfer --net "$net" --key "$consumer" --to "$(address "$provider")" --amount 7 \
+    --output json >"$E2E_DIR/tx"
+height=$("$GRADUS" query tx "$(field tx_id <"$E2E_DIR/tx")" --net "$net" --output json |
+    tr -d ' ' | field height)
+at() {
+    "$GRADUS" query account "$(address "$consumer")" --net "$net" --at "$1" --output json |
+        tr -d ' ' | field available
+}
+[ "$(at "$((height - 1))")" = "$before" ] || fail "before block $height it held another amount"
+[ "$((before - $(at "$height")))" = 7 ] || fail "block $height took another amount"
+before=$(account "$consumer" available)
+code=0
+"$GRADUS" query account "$(address "$consumer")" --net "$net" --at 1000000 || code=$?
+[ "$code" = 4 ] || fail "exit code $code of a state that is not there"
+
 # ---- A request without workers: interrupted, cancelled, the escrow is free again.
 yes "abc def" 2>/dev/null | head -c 20000 >"$E2E_DIR/text"
 request() {

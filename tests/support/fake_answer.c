@@ -33,26 +33,6 @@ static void make_head(struct making *m)
     crypto_key_sign(m->node->keys[m->endpoint], &digest, &m->answer->signature);
 }
 
-static void make_prove(struct making *m)
-{
-    size_t at = 0;
-    m->answer->proof_count = m->request->key_count;
-    for (uint32_t i = 0; i < m->request->key_count; i++) {
-        struct api_proof *proof = &m->answer->proofs[i];
-        at += fake_prove(m->node, m->request->keys[i], proof, m->memory + at);
-        if (m->fault == FAULT_VALUE && proof->present) {
-            memcpy(m->memory + at, proof->value.data, proof->value.size);
-            m->memory[at + proof->value.size - 1] ^= 1;
-            proof->value.data = m->memory + at;
-            at += proof->value.size;
-        }
-        if (m->fault == FAULT_ABSENT) {
-            proof->present = false;
-            proof->value = bytes_of(NULL, 0);
-        }
-    }
-}
-
 static void make_submit(struct making *m)
 {
     struct fake_node *node = m->node;
@@ -113,7 +93,6 @@ static void make_anchor(struct making *m, uint64_t height)
     struct fake_node *node = m->node;
     struct api_answer *answer = m->answer;
     struct crypto_path path;
-    ASSERT(fake_tell(node, m->fault, &m->told));
     answer->anchor.tip_header = bytes_of(m->told.block->header, m->told.block->header_size);
     answer->anchor.last_final = m->told.last_final;
     answer->anchor.is_tip = height == node->height;
@@ -122,6 +101,31 @@ static void make_anchor(struct making *m, uint64_t height)
         (void)fake_history(node, node->height, height, &path);
         path_copy(&path, &answer->anchor.path);
         answer->anchor.path.siblings[0].bytes[3] ^= m->fault == FAULT_PATH ? 1 : 0;
+    }
+}
+
+static void make_prove(struct making *m)
+{
+    const uint64_t asked = m->request->height == 0 ? m->node->height - 1 : m->request->height;
+    const uint64_t height = asked - (m->fault == FAULT_EARLIER ? 1 : 0);
+    if (asked >= m->node->height || height < m->node->oldest) {
+        *m->answer = (struct api_answer){.kind = API_ERROR, .code = EXIT_CODE_NOT_FOUND};
+        return;
+    }
+    make_anchor(m, height + 1);
+    size_t at = fake_prove(m->node, height, m->request, m->answer, m->memory);
+    for (uint32_t i = 0; i < m->answer->fact_count; i++) {
+        struct api_fact *fact = &m->answer->facts[i];
+        if (m->fault == FAULT_VALUE && fact->present) {
+            memcpy(m->memory + at, fact->value.data, fact->value.size);
+            m->memory[at + fact->value.size - 1] ^= 1;
+            fact->value.data = m->memory + at;
+            at += fact->value.size;
+        }
+        if (m->fault == FAULT_ABSENT) {
+            fact->present = false;
+            fact->value = bytes_of(NULL, 0);
+        }
     }
 }
 
@@ -203,7 +207,7 @@ static void make_answer(struct making *m)
         return;
     }
     m->answer->last_final = m->told.last_final;
-    if (m->request->kind == API_FINAL || m->request->kind == API_PROVE) {
+    if (m->request->kind == API_FINAL) {
         m->answer->header = bytes_of(m->told.block->header, m->told.block->header_size);
     }
     if (m->request->kind == API_PROVE) {

@@ -64,7 +64,10 @@ void fake_close(struct fake_node *node)
         free(node->pool[i].raw);
     }
     values_free(node->values);
-    values_free(node->proven);
+    for (uint64_t h = 0; h < node->height; h++) {
+        values_free(node->states[h]);
+        free(node->states[h]);
+    }
     free(node);
 }
 
@@ -143,22 +146,35 @@ static const struct fake_value *find_path(const struct fake_value *values, const
     return NULL;
 }
 
-size_t fake_prove(const struct fake_node *node, struct bytes key, struct api_proof *out,
-                  uint8_t *buffer)
+/* One key's own SP1 proof. */
+static void prove_one(const struct fake_value *values, struct bytes key, struct api_fact *fact,
+                      struct state_tree_item *item, uint8_t *buffer)
 {
     struct state_tree_leaf leaves[FAKE_VALUES];
     struct state_tree_proof proof = {.depth = 0};
-    struct hash path;
-    state_tree_path(key, &path);
-    state_tree_descend(leaves, leaves_make(node->proven, leaves), &path, &proof);
+    state_tree_path(key, &item->path);
+    state_tree_descend(leaves, leaves_make(values, leaves), &item->path, &proof);
     if (proof.type == STATE_TREE_ABSENT_LEAF) {
-        const struct fake_value *other = find_path(node->proven, &proof.other_path);
+        const struct fake_value *other = find_path(values, &proof.other_path);
         state_tree_vhash(bytes_of(other->value, other->size), &proof.other_vhash);
     }
-    const struct fake_value *found = find_path(node->proven, &path);
-    out->present = found != NULL;
-    out->value = found == NULL ? bytes_of(NULL, 0) : bytes_of(found->value, found->size);
-    const size_t size = state_tree_proof_write(&proof, buffer);
+    const struct fake_value *found = find_path(values, &item->path);
+    fact->present = found != NULL;
+    fact->value = found == NULL ? bytes_of(NULL, 0) : bytes_of(found->value, found->size);
+    item->proof = bytes_of(buffer, state_tree_proof_write(&proof, buffer));
+}
+
+size_t fake_prove(const struct fake_node *node, uint64_t height, const struct api_request *request,
+                  struct api_answer *out, uint8_t *buffer)
+{
+    static uint8_t proofs[API_PROVE_KEY_MAX][STATE_PROOF_SIZE_MAX];
+    struct state_tree_item items[API_PROVE_KEY_MAX];
+    for (uint32_t i = 0; i < request->key_count; i++) {
+        prove_one(node->states[height], request->keys[i], &out->facts[i], &items[i], proofs[i]);
+    }
+    out->fact_count = request->key_count;
+    const size_t size = state_tree_many_write(items, out->fact_count, buffer, BUFFER_SIZE);
+    ASSERT(size <= BUFFER_SIZE);
     out->proof = bytes_of(buffer, size);
     return size;
 }
@@ -264,7 +280,10 @@ void fake_commit(struct fake_node *node)
 {
     const struct fake_block *parent = &node->blocks[node->height];
     ASSERT(node->height < FAKE_BLOCKS);
-    values_copy(node->values, node->proven);
+    struct fake_value *proven = calloc(FAKE_VALUES, sizeof *proven);
+    ASSERT(proven != NULL);
+    values_copy(node->values, proven);
+    node->states[node->height] = proven;
     node->now_ms += 10;
     struct fake_block *block = &node->blocks[++node->height];
     struct crypto_path path;
@@ -287,7 +306,7 @@ void fake_commit(struct fake_node *node)
                                            .parent_id = parent->id,
                                            .time_ms = node->now_ms,
                                            .view = node->height,
-                                           .state_root = state_root(node->proven),
+                                           .state_root = state_root(proven),
                                            .results_root = parent->results_root,
                                            .hist_root = fake_history(node, node->height, 1, &path),
                                            .set_hash = node->set_hash,

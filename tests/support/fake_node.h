@@ -23,7 +23,7 @@ enum fake_fault {
     FAULT_INDEX,      /* the result of the transaction before */
     FAULT_PATH,       /* a history sibling is changed */
     FAULT_GROWTH,     /* a hash of a consistency proof is changed */
-    FAULT_EARLIER,    /* the header before the one that was asked for */
+    FAULT_EARLIER,    /* the header, or the state, before the one that was asked for */
     FAULT_BLOCK,      /* a transaction of the block is exchanged */
     FAULT_HEAD_NONCE, /* signs an older nonce */
     FAULT_HEAD_HIGH,  /* claims a height far above */
@@ -69,8 +69,9 @@ struct fake_node {
     uint64_t now_ms;
     uint64_t height;
     struct fake_block blocks[FAKE_BLOCKS + 1];
-    struct fake_value values[FAKE_VALUES]; /* after the tip */
-    struct fake_value proven[FAKE_VALUES]; /* after the tip's parent */
+    struct fake_value values[FAKE_VALUES];  /* after the tip */
+    struct fake_value *states[FAKE_BLOCKS]; /* FAKE_VALUES of them, after block h; below the tip */
+    uint64_t oldest;                        /* no state below it is proven */
     uint32_t pool_count;
     struct fake_tx pool[FAKE_TXS];
     uint32_t refuse;       /* code for the next SUBMIT, then 0 */

@@ -17,9 +17,9 @@ struct told {
 };
 
 uint8_t *fake_copy(struct bytes in);
-/* Fills out and writes its proof to buffer; answers the proof's size. */
-size_t fake_prove(const struct fake_node *node, struct bytes key, struct api_proof *out,
-                  uint8_t *buffer);
+/* The facts at the state after this block; writes their proof to buffer and answers its size. */
+size_t fake_prove(const struct fake_node *node, uint64_t height, const struct api_request *request,
+                  struct api_answer *out, uint8_t *buffer);
 void fake_record(const struct fake_tx *tx, uint8_t *buffer, struct bytes *out);
 /* The root of the block's results and, unless path is NULL, the way from the one at index to it. */
 struct hash fake_results(const struct fake_block *block, uint32_t index, struct crypto_path *path);

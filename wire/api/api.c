@@ -51,8 +51,9 @@ void api_write_request(struct wire_writer *writer, const struct api_request *req
         wire_write_u64(writer, request->depth);
         return;
     case API_PROVE:
-        wire_write_array(writer, 2);
+        wire_write_array(writer, 3);
         wire_write_u64(writer, request->kind);
+        wire_write_u64(writer, request->height);
         wire_write_array(writer, request->key_count);
         for (uint32_t i = 0; i < request->key_count; i++) {
             wire_write_bin(writer, request->keys[i]);
@@ -69,6 +70,9 @@ static uint32_t request_fields(enum api_kind kind)
 {
     if (kind == API_GENESIS || kind == API_FINAL || kind == API_STATUS) {
         return 1;
+    }
+    if (kind == API_PROVE) {
+        return 3;
     }
     return kind == API_CHUNK ? 4 : 2;
 }
@@ -111,6 +115,7 @@ static void read_request(struct wire_reader *r, struct api_request *out)
         out->depth = wire_read_u32_max(r, PROOF_DEPTH_MAX);
         return;
     case API_PROVE:
+        out->height = wire_read_u64(r);
         out->key_count = wire_read_list(r, API_PROVE_KEY_MAX);
         for (uint32_t i = 0; i < out->key_count; i++) {
             out->keys[i] = wire_read_bin(r, STATE_KEY_SIZE_MAX);
@@ -196,31 +201,26 @@ static void read_growth(struct wire_reader *r, struct api_answer *out)
     }
 }
 
-static void write_proofs(struct wire_writer *w, const struct api_answer *answer)
+static void write_facts(struct wire_writer *w, const struct api_answer *answer)
 {
-    wire_write_array(w, answer->proof_count);
-    for (uint32_t i = 0; i < answer->proof_count; i++) {
-        const struct api_proof *p = &answer->proofs[i];
-        wire_write_array(w, p->present ? 2 : 1);
-        wire_write_bin(w, p->proof);
-        if (p->present) {
-            wire_write_bin(w, p->value);
+    wire_write_array(w, answer->fact_count);
+    for (uint32_t i = 0; i < answer->fact_count; i++) {
+        const struct api_fact *fact = &answer->facts[i];
+        wire_write_array(w, fact->present ? 1 : 0);
+        if (fact->present) {
+            wire_write_bin(w, fact->value);
         }
     }
 }
 
-static void read_proofs(struct wire_reader *r, struct api_answer *out)
+static void read_facts(struct wire_reader *r, struct api_answer *out)
 {
-    out->proof_count = wire_read_list(r, API_PROVE_KEY_MAX);
-    for (uint32_t i = 0; i < out->proof_count; i++) {
-        struct api_proof *p = &out->proofs[i];
-        const uint32_t fields = wire_read_list(r, 2);
-        p->present = fields == 2;
-        p->proof = wire_read_bin(r, STATE_PROOF_SIZE_MAX);
-        if (p->present) {
-            p->value = wire_read_bin(r, STATE_VALUE_SIZE_MAX);
-        } else if (fields != 1) {
-            wire_reader_fail(r, WIRE_BAD_COUNT);
+    out->fact_count = wire_read_list(r, API_PROVE_KEY_MAX);
+    for (uint32_t i = 0; i < out->fact_count; i++) {
+        struct api_fact *fact = &out->facts[i];
+        fact->present = wire_read_list(r, 1) == 1;
+        if (fact->present) {
+            fact->value = wire_read_bin(r, STATE_VALUE_SIZE_MAX);
         }
     }
 }
@@ -304,9 +304,9 @@ void api_write_answer(struct wire_writer *w, const struct api_answer *answer)
         wire_write_bin(w, answer->last_final);
         return;
     case API_PROVE:
-        wire_write_bin(w, answer->header);
-        wire_write_bin(w, answer->last_final);
-        write_proofs(w, answer);
+        write_anchor(w, &answer->anchor);
+        write_facts(w, answer);
+        wire_write_bin(w, answer->proof);
         return;
     case API_BLOCK:
         wire_write_bin(w, answer->body);
@@ -373,9 +373,9 @@ static void read_fields(struct wire_reader *r, struct api_answer *out)
         out->last_final = wire_read_bin(r, API_BYTES_MAX);
         return;
     case API_PROVE:
-        out->header = wire_read_bin(r, API_BYTES_MAX);
-        out->last_final = wire_read_bin(r, API_BYTES_MAX);
-        read_proofs(r, out);
+        read_anchor(r, &out->anchor);
+        read_facts(r, out);
+        out->proof = wire_read_bin(r, API_BYTES_MAX);
         return;
     case API_BLOCK:
         out->body = wire_read_bin(r, API_BYTES_MAX);

@@ -20,7 +20,7 @@ enum api_kind {
     API_GENESIS = 2,     /* the genesis file */
     API_SUBMIT = 3,      /* hand in a transaction */
     API_FINAL = 4,       /* the newest final header and what makes it final */
-    API_PROVE = 5,       /* values under keys, with proofs at the newest provable root */
+    API_PROVE = 5,       /* values under keys, with one proof at the newest or an earlier root */
     API_BLOCK = 6,       /* one final block */
     API_TX = 7,          /* where a transaction is; with a proof once its result is certified */
     API_STATUS = 8,      /* the node's own view, JSON for people */
@@ -44,10 +44,11 @@ struct api_request {
     enum api_kind kind;
     struct hash hash; /* HEAD: nonce; TX: tx id; CHUNK: prefix */
     struct bytes tx;  /* SUBMIT */
-    uint64_t height;  /* BLOCK, SNAPSHOT, ANCHOR, CHUNK, HEADER */
+    uint64_t height;  /* BLOCK, SNAPSHOT, ANCHOR, CHUNK, HEADER; PROVE: after which
+                         block, 0: the newest that is provable */
     uint32_t depth;   /* CHUNK: bits of the prefix */
     uint32_t key_count;
-    struct bytes keys[API_PROVE_KEY_MAX]; /* PROVE */
+    struct bytes keys[API_PROVE_KEY_MAX]; /* PROVE: strictly ascending by SHA-256 */
     uint32_t tx_count;
     struct bytes txs[API_SUBMIT_MAX]; /* SUBMIT_MANY */
 };
@@ -79,10 +80,9 @@ enum api_tx_status {
     API_TX_PROVEN = 3,  /* result, path and anchor are present */
 };
 
-struct api_proof {
+struct api_fact {
     bool present;
     struct bytes value;
-    struct bytes proof; /* SP1 */
 };
 
 struct api_answer {
@@ -96,14 +96,16 @@ struct api_answer {
     struct signature signature; /* HEAD: network key over H(HEAD, api_write_head_preimage) */
     struct bytes body;          /* GENESIS: file; BLOCK: block; TX: RESULT record; else what was
                                    asked for */
-    struct bytes header;     /* FINAL, PROVE: HEADER bytes; its state_root is what proofs lead to */
-    struct bytes last_final; /* FINAL, PROVE, BLOCK (of the tip) */
-    uint32_t proof_count;
-    struct api_proof proofs[API_PROVE_KEY_MAX]; /* PROVE, in the order of the keys */
+    struct bytes header;        /* FINAL: HEADER bytes */
+    struct bytes last_final;    /* FINAL, BLOCK (of the tip) */
+    uint32_t fact_count;
+    struct api_fact facts[API_PROVE_KEY_MAX]; /* PROVE, in the order of the keys */
+    struct bytes proof;                       /* PROVE: SM1 to anchor.header's state_root */
     enum api_tx_status tx_status;
     uint32_t index;           /* TX: in its block */
     struct api_path path;     /* TX: of the result in anchor.header's results_root */
-    struct api_anchor anchor; /* TX: the header at height + 1; HEADER: the one asked for */
+    struct api_anchor anchor; /* TX, PROVE: the header at height + 1; HEADER: the one asked
+                                 for */
     uint32_t growth_size;
     struct hash growth[API_GROWTH_MAX]; /* HEADER: that anchor.tip_header's hist_root begins with
                                            the ids of anchor.header's (RFC 9162, 2.1.4) */

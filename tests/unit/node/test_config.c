@@ -77,9 +77,11 @@ static void bad_files_are_refused(void **state)
 static void every_setting_is_described(void **state)
 {
     (void)state;
-    static const char *const names[] = {"genesis",          "data_dir",   "keys_dir",
-                                        "listen",           "log_level",  "min_block_interval_ms",
-                                        "disk_reserve_mib", "state_sync", "shard_threshold_kib"};
+    static const char *const names[] = {"genesis",          "data_dir",
+                                        "keys_dir",         "listen",
+                                        "log_level",        "min_block_interval_ms",
+                                        "disk_reserve_mib", "undo_window",
+                                        "state_sync",       "shard_threshold_kib"};
     static char docs[1 << 16];
     char text[2048];
     FILE *file = fopen(SOURCE_DIR "/docs/operations.md", "rb");

@@ -181,6 +181,81 @@ static void every_height_of_the_window_is_provable(void **state)
     }
 }
 
+enum { ASKED = 9 };
+
+static int key_order(const void *a, const void *b)
+{
+    struct hash x;
+    struct hash y;
+    state_tree_path(toy_bytes(a), &x);
+    state_tree_path(toy_bytes(b), &y);
+    return hash_compare(&x, &y);
+}
+
+/* Several keys at one root: what a client would verify.  The answer as the store gave it. */
+static enum store_answer ask_many(struct world *world, uint64_t height, size_t size_max,
+                                  uint64_t *oldest)
+{
+    struct toy_text keys[ASKED];
+    struct bytes views[ASKED];
+    struct state_tree_claim claims[ASKED];
+    const struct hash root = toy_root(&world->states[height]);
+    struct store_facts facts;
+    for (size_t i = 0; i < ASKED; i++) {
+        keys[i] = toy_key((size_t)(height * 5 + i * 3) % TOY_KEYS);
+    }
+    qsort(keys, ASKED, sizeof(keys[0]), key_order);
+    for (size_t i = 0; i < ASKED; i++) {
+        views[i] = toy_bytes(&keys[i]);
+    }
+    const struct store_question question = {
+        .height = height, .keys = views, .count = ASKED, .past_size_max = size_max};
+    const enum store_answer answer =
+        store_prove_many(world->store, &question, &facts, &world->error);
+    *oldest = facts.oldest;
+    if (answer == STORE_FOUND) {
+        assert_memory_equal(&facts.root, &root, sizeof(root));
+        assert_int_equal(facts.count, ASKED);
+        for (size_t i = 0; i < ASKED; i++) {
+            const struct store_fact *fact = &facts.items[i];
+            claims[i] = (struct state_tree_claim){.key = views[i].data,
+                                                  .key_size = views[i].size,
+                                                  .value = fact->value.data,
+                                                  .value_size = fact->value.size,
+                                                  .present = fact->present};
+        }
+        const struct bytes proof = bytes_of(facts.proof.data, facts.proof.size);
+        assert_int_equal(state_tree_many_verify(&root, claims, ASKED, proof), STATE_TREE_PROVEN);
+        assert_true(facts.past_size <= size_max);
+    }
+    store_facts_free(&facts);
+    return answer;
+}
+
+/* Every height of the window; and with less to read allowed, back to a height that is named. */
+static void several_keys_have_one_proof(void **state)
+{
+    struct world *world = *state;
+    uint64_t oldest = 0;
+    world_grow(world, 150);
+    for (int round = 0; round < 2; round++) {
+        struct store_status status;
+        store_status(world->store, &status);
+        for (uint64_t height = status.proven_from; height <= status.applied_height; height++) {
+            assert_int_equal(ask_many(world, height, SIZE_MAX, &oldest), STORE_FOUND);
+        }
+        assert_int_equal(ask_many(world, status.proven_from - 1, SIZE_MAX, &oldest), STORE_ABSENT);
+        assert_int_equal(oldest, status.proven_from);
+        assert_int_equal(ask_many(world, status.proven_from, 4096, &oldest), STORE_ABSENT);
+        const uint64_t named = oldest;
+        assert_true(named > status.proven_from && named < status.applied_height);
+        assert_int_equal(ask_many(world, named, 4096, &oldest), STORE_FOUND);
+        assert_int_equal(ask_many(world, named - 1, 4096, &oldest), STORE_ABSENT);
+        assert_int_equal(oldest, named);
+        world_reopen(world); /* nothing is kept in RAM now */
+    }
+}
+
 /* A tree of branches; one path becomes final, the rest goes. */
 static void branches_live_until_one_is_final(void **state)
 {
@@ -407,6 +482,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WORLD_TEST(committed_state_survives_reopening),
         WORLD_TEST(every_height_of_the_window_is_provable),
+        WORLD_TEST(several_keys_have_one_proof),
         WORLD_TEST(branches_live_until_one_is_final),
         WORLD_TEST(dropping_takes_the_branch_above),
         WORLD_TEST(speculation_is_bounded),

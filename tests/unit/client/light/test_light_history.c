@@ -221,6 +221,92 @@ static void test_bad_files_are_refused(void **state)
     place_close(&place);
 }
 
+/* ---- Values of the past ------------------------------------------------------------------ */
+
+/* A chain on which the value of one key is the height. */
+static struct fake_node *numbered_chain(void)
+{
+    const struct key key = key_account(&(struct address){.bytes = {1}});
+    struct fake_node *node = fake_open();
+    for (uint8_t h = 0; h < HEIGHT; h++) {
+        if (h > 2) {
+            fake_put(node, &key, bytes_of(&h, 1)); /* after block h */
+        }
+        fake_commit(node);
+    }
+    return node;
+}
+
+static bool number_at(struct place *place, uint64_t height, uint8_t *out, bool *present)
+{
+    /* Unsorted, one of them twice: the answer is in this order. */
+    const struct key keys[] = {key_account(&(struct address){.bytes = {2}}),
+                               key_account(&(struct address){.bytes = {1}}), key_org(5),
+                               key_account(&(struct address){.bytes = {1}})};
+    struct light_values values;
+    light_look_back(place->light, height);
+    if (!light_prove(place->light, keys, 4, &values, &place->error)) {
+        return false;
+    }
+    assert_int_equal(values.count, 4);
+    assert_int_equal(values.height, height == 0 ? HEIGHT : height + 1);
+    assert_false(values.items[0].present || values.items[2].present);
+    *present = values.items[1].present;
+    assert_int_equal(values.items[3].present, *present);
+    if (*present) {
+        *out = values.items[1].value.data[0];
+        assert_int_equal(values.items[1].value.size, 1);
+        assert_int_equal(values.items[3].value.data[0], *out);
+    }
+    light_values_free(&values);
+    return true;
+}
+
+static void test_values_of_the_past_are_proven(void **state)
+{
+    struct place place;
+    uint8_t number = 0;
+    bool present = false;
+    (void)state;
+    place_open(&place, numbered_chain());
+    for (uint64_t h = 1; h < HEIGHT; h++) {
+        assert_true(number_at(&place, h, &number, &present));
+        assert_int_equal(present, h > 2);
+        assert_true(!present || number == h);
+    }
+    assert_true(number_at(&place, 0, &number, &present));
+    assert_int_equal(number, HEIGHT - 1);
+    assert_false(number_at(&place, HEIGHT, &number, &present));
+    assert_int_equal(place.error.code, EXIT_CODE_NOT_FOUND);
+    place.node->oldest = 5;
+    const uint64_t before = place.node->now_ms;
+    assert_false(number_at(&place, 4, &number, &present));
+    assert_int_equal(place.error.code, EXIT_CODE_NOT_FOUND);
+    assert_int_equal(place.node->now_ms, before); /* nobody will know better in a moment */
+    assert_true(number_at(&place, 5, &number, &present));
+    place_close(&place);
+}
+
+static void test_lies_about_the_past_are_refused(void **state)
+{
+    static const enum fake_fault lies[] = {FAULT_PATH, FAULT_VALUE, FAULT_ABSENT, FAULT_EARLIER,
+                                           FAULT_GARBAGE};
+    struct place place;
+    uint8_t number = 0;
+    bool present = false;
+    (void)state;
+    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+        place_open(&place, numbered_chain());
+        place.node->faults[0] = lies[i];
+        assert_true(number_at(&place, 7, &number, &present));
+        assert_int_equal(number, 7);
+        all_fail(&place, lies[i]);
+        assert_false(number_at(&place, 7, &number, &present));
+        assert_int_equal(place.error.code, EXIT_CODE_VERIFY);
+        place_close(&place);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +318,8 @@ int main(void)
         cmocka_unit_test(test_another_history_is_a_fork),
         cmocka_unit_test(test_a_chain_without_blocks_is_nothing_to_remember),
         cmocka_unit_test(test_bad_files_are_refused),
+        cmocka_unit_test(test_values_of_the_past_are_proven),
+        cmocka_unit_test(test_lies_about_the_past_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
