@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One pass over the tracked files for what no compiler checks: lengths, guards, banned
 names, floats and heap in pure folders, open ends and unknown documents in comments, dead
-links in docs."""
+links in docs, decisions of one number."""
 import pathlib
 import re
 import subprocess
@@ -72,10 +72,21 @@ def check_links(name, text):
             yield 0, f"dead link {target}"
 
 
+def check_decisions(names):
+    numbers = {}
+    for name in names:
+        if match := re.match(r"docs/decisions/(\d{4})-", name):
+            other = numbers.setdefault(match[1], name)
+            if other != name:
+                yield f"{name}: {other} has this number"
+
+
 def main():
     tracked = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, text=True, check=True)
     errors = []
-    for name in tracked.stdout.splitlines():
+    names = tracked.stdout.splitlines()
+    errors += check_decisions(names)
+    for name in names:
         path = ROOT / name
         if not path.is_file() or "/corpus/" in name:
             continue
