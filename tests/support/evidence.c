@@ -28,7 +28,7 @@ struct bytes evidence_tx_as(const struct tx *tx, const struct body_evidence *bod
     uint8_t payload[EVIDENCE_SIZE_MAX];
     struct tx fields = *tx;
     struct wire_writer writer;
-    struct bytes bytes;
+    struct bytes bytes = {0};
     bool fits = record_encode(&record_body_evidence, body, encoded, sizeof(encoded), &fields.body);
     wire_writer_init(&writer, payload, sizeof(payload));
     wire_write_tx_payload(&writer, &fields);
