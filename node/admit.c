@@ -44,7 +44,9 @@ enum net_reason driver_admit(void *context, enum net_role role, enum net_lane la
     case NET_ROLE_ANON: /* may only fetch */
         admitted = lane == NET_LANE_BULK;
         break;
-    case NET_ROLE_FULL:
+    case NET_ROLE_FULL: /* a validator that has no chain yet (node/sync/join.h) */
+        admitted = lane == NET_LANE_BULK && validator < d->set.count && validator != d->self;
+        break;
     case NET_ROLE_MEMBER:
         break;
     }

@@ -188,16 +188,15 @@ static bool check_space(const struct driver *d, struct error *error)
 /* Without a chain: the peers' state, if the operator wants it so. */
 static bool join_network(struct driver *d, struct error *error)
 {
-    struct sync_join join = {.genesis = d->genesis, .stopped = driver_stop_asked};
+    struct sync_join join = {
+        .genesis = d->genesis, .key = d->network_key, .stopped = driver_stop_asked};
     join.options = (struct store_options){.dir = d->config.data_dir,
                                           .chain_id = d->chain_id,
                                           .reserve_bytes = d->config.disk_reserve_mib << 20};
     for (uint32_t i = 0; i < d->set.count && join.source_count < SYNC_SOURCE_MAX; i++) {
         if (i != d->self && d->config.peers[i][0] != '\0') {
-            join.sources[join.source_count++] =
-                (struct sync_peer){.validator = i,
-                                   .address = d->config.peers[i],
-                                   .key = net_key_of_node(&d->set.items[i].network)};
+            join.sources[join.source_count++] = (struct sync_peer){
+                i, d->config.peers[i], net_key_of_node(&d->set.items[i].network)};
         }
     }
     return d->config.state_sync == 0 || sync_join(&join, error);

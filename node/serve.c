@@ -367,8 +367,8 @@ static struct payer payer_of(struct driver *d, const struct net_event *event)
                               .shared = &d->serving.anon_total,
                               .key = bytes_of(&event->session, sizeof(event->session))};
     }
-    return (struct payer){.own = event->role == NET_ROLE_VALIDATOR ? &d->serving.validator
-                                                                   : &d->serving.client,
+    const bool validator = event->role == NET_ROLE_VALIDATOR || event->role == NET_ROLE_FULL;
+    return (struct payer){.own = validator ? &d->serving.validator : &d->serving.client,
                           .key = key};
 }
 

@@ -96,6 +96,9 @@ void ledger_batch_applied(const struct rocks *rocks, rocksdb_writebatch_t *batch
 struct rocks_config ledger_config(const struct store_options *options);
 MUST_USE bool ledger_load_applied(struct store *store, uint64_t *count, struct error *error);
 
+/* Every leaf of state.db into the empty tier, by all processors; count: how many, about. */
+MUST_USE bool ledger_fill(struct store *store, uint64_t count, struct error *error);
+
 /* A committed leaf record. */
 MUST_USE enum store_answer ledger_get(const struct store *store, const struct hash *path,
                                       struct store_buffer *out, struct error *error);

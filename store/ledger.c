@@ -58,28 +58,6 @@ bool ledger_load_applied(struct store *store, uint64_t *count, struct error *err
     return sound || rocks_corrupt(&store->state, "the applied record is damaged", error);
 }
 
-static bool tier_fill(struct store *store, struct error *error)
-{
-    rocksdb_iterator_t *iterator = rocks_iterate_all(&store->state, LEDGER_LEAF);
-    bool sound = true;
-    for (rocksdb_iter_seek_to_first(iterator); sound && rocksdb_iter_valid(iterator);
-         rocksdb_iter_next(iterator)) {
-        const struct bytes key = rocks_iterator_key(iterator);
-        struct record record;
-        sound = key.size == HASH_SIZE && leaf_record_read(rocks_iterator_value(iterator), &record);
-        if (sound) {
-            struct state_tree_leaf leaf = {.hash = record.leaf};
-            memcpy(leaf.path.bytes, key.data, HASH_SIZE);
-            tier_load(store->tier, &leaf);
-        }
-    }
-    if (!rocks_iterator_end(&store->state, iterator, error)) {
-        return false;
-    }
-    tier_seal(store->tier);
-    return sound || rocks_corrupt(&store->state, "a leaf record is damaged", error);
-}
-
 /* The oldest height whose way back is complete: one below the first undo record. */
 static bool window_load(struct store *store, struct error *error)
 {
@@ -101,7 +79,7 @@ static bool ledger_load(struct store *store, struct error *error)
         return false;
     }
     store->tier = tier_create(tier_depth_for(count));
-    if (!tier_fill(store, error) || !window_load(store, error)) {
+    if (!ledger_fill(store, count, error) || !window_load(store, error)) {
         return false;
     }
     const struct hash root = tier_root(store->tier, NULL);

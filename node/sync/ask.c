@@ -18,18 +18,28 @@ void sync_wait_ms(uint32_t ms)
 static bool connect_to(const struct sync_asker *asker, struct sync_source *source)
 {
     struct error error;
+    const bool known = asker->own != NULL && !source->stranger;
     const struct net_config config = {.chain_id = asker->chain_id,
                                       .genesis_hash = asker->chain_id,
-                                      .role = NET_ROLE_ANON,
-                                      .key = asker->key};
+                                      .role = known ? NET_ROLE_FULL : NET_ROLE_ANON,
+                                      .key = known ? asker->own : asker->anon};
     const struct net_peer peer = {
         .address = source->peer.address, .key = source->peer.key, .bulk_lane = true};
-    if (source->client == NULL &&
-        !net_client_open(&config, &peer, CONNECT_MS, &source->client, &error)) {
-        source->client = NULL;
-        log_line(LOG_INFO, "sync", "validator %u: %s", source->peer.validator, error.detail);
+    if (net_client_open(&config, &peer, CONNECT_MS, &source->client, &error)) {
+        return true;
     }
-    return source->client != NULL;
+    source->client = NULL;
+    log_line(LOG_INFO, "sync", "validator %u: %s", source->peer.validator, error.detail);
+    source->stranger = source->stranger || (known && error.code == EXIT_CODE_DENIED);
+    return false;
+}
+
+/* A node that does not know our key, or is older than the role, may still serve a stranger. */
+static bool connected(const struct sync_asker *asker, struct sync_source *source)
+{
+    const bool stranger = source->stranger;
+    return source->client != NULL || connect_to(asker, source) ||
+           (source->stranger != stranger && connect_to(asker, source));
 }
 
 enum sync_reply sync_ask(const struct sync_asker *asker, struct sync_source *source,
@@ -39,7 +49,7 @@ enum sync_reply sync_ask(const struct sync_asker *asker, struct sync_source *sou
     struct wire_writer writer;
     struct bytes out;
     struct error error;
-    if (!connect_to(asker, source)) {
+    if (!connected(asker, source)) {
         return SYNC_SILENT;
     }
     wire_writer_init(&writer, buffer, sizeof(buffer));

@@ -9,6 +9,7 @@
 struct sync_source {
     struct sync_peer peer;
     struct net_client *client; /* NULL: not connected */
+    bool stranger;             /* it does not know our own key */
     bool banned;               /* it has lied */
     bool passed;               /* what it offered could not be had; the others' turn */
     struct api_answer answer;  /* to the last question; points into event */
@@ -24,7 +25,8 @@ enum sync_reply {
 
 struct sync_asker {
     struct hash chain_id;
-    const struct crypto_key *key; /* made up */
+    const struct crypto_key *own;  /* NULL: nobody knows it */
+    const struct crypto_key *anon; /* made up: for those who do not know the other */
 };
 
 /* On GIVEN source->answer.body is there until sync_ask_end. */

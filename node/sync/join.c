@@ -11,6 +11,9 @@
 #include "node/sync/sync.h"
 
 enum { PATH_SIZE = 1024, BUSY_MS = 200, BUSY_MAX = 150, AGAIN_MS = 1000 };
+/* How long a manifest may take to be made, in turns of BUSY_MS: ten minutes; and how long others
+ * are waited for when one is there: five seconds. */
+enum { OFFER_TURNS = 3000, OTHERS_TURNS = 25 };
 /* Attempts without an offer, or with one that nobody gave all of, until blocks are fetched
  * instead; those where a source says that it has none, as its chain is too short, count for
  * several. */
@@ -90,17 +93,12 @@ static const char *judge(const struct joining *joining, const struct sync_offer 
     return wrong == NULL ? NULL : "a manifest that no final header names";
 }
 
-/* The source's manifest and anchor into *offer; false when there is nothing to judge. */
-static bool get_offer(struct joining *joining, struct sync_source *source, struct sync_offer *offer)
+/* The anchor beside a source's manifest; false when there is nothing to judge. */
+static bool get_anchor(struct joining *joining, struct sync_source *source,
+                       struct sync_offer *offer)
 {
     static struct snapshot_manifest manifest; /* one thread */
-    const struct api_request newest = {.kind = API_SNAPSHOT};
     struct api_request anchor = {.kind = API_ANCHOR};
-    const enum sync_reply reply = ask(joining, source, &newest, &offer->manifest);
-    joining->young += reply == SYNC_NOTHING ? 1 : 0;
-    if (reply != SYNC_GIVEN) {
-        return false;
-    }
     const struct bytes bytes = bytes_of(offer->manifest.data, offer->manifest.size);
     if (snapshot_manifest_decode(bytes, &manifest) != SNAPSHOT_OK) {
         sync_ban(source, "a manifest that does not lead to its root");
@@ -113,33 +111,58 @@ static bool get_offer(struct joining *joining, struct sync_source *source, struc
 }
 
 /* Keep the source's offer when it is the chain's and higher than the best. */
-static void compare(struct joining *joining, struct sync_source *source)
+static void compare(struct joining *joining, struct sync_source *source, struct sync_offer *offer)
 {
+    if (!get_anchor(joining, source, offer)) {
+        return;
+    }
+    const char *wrong = judge(joining, offer);
+    if (wrong != NULL) {
+        sync_ban(source, wrong);
+    } else if (offer->height > joining->best.height) {
+        const struct sync_offer old = joining->best;
+        joining->best = *offer;
+        *offer = old;
+    }
+}
+
+/* Ask for the newest manifest, once; whether to ask again. */
+static bool ask_offer(struct joining *joining, struct sync_source *source)
+{
+    const struct api_request newest = {.kind = API_SNAPSHOT};
     struct sync_offer offer = {.source = NULL};
-    if (get_offer(joining, source, &offer)) {
-        const char *wrong = judge(joining, &offer);
-        if (wrong != NULL) {
-            sync_ban(source, wrong);
-        } else if (offer.height > joining->best.height) {
-            const struct sync_offer old = joining->best;
-            joining->best = offer;
-            offer = old;
-        }
+    const enum sync_reply reply = sync_ask(&joining->asker, source, &newest);
+    joining->young += reply == SYNC_NOTHING ? 1 : 0;
+    if (reply == SYNC_GIVEN && copy_body(source, &offer.manifest)) {
+        compare(joining, source, &offer);
     }
     offer_free(&offer);
+    return reply == SYNC_BUSY;
 }
 
 /* The offer of the greatest height that is the chain's. */
 static void choose(struct joining *joining)
 {
+    bool pending[SYNC_SOURCE_MAX];
+    const uint32_t count = joining->join->source_count;
+    uint32_t waiting = count;
     offer_free(&joining->best);
     joining->young = 0;
-    for (uint32_t i = 0; i < joining->join->source_count && !joining->join->stopped(); i++) {
-        if (!joining->sources[i].banned && !joining->sources[i].passed) {
-            compare(joining, &joining->sources[i]);
-        }
+    for (uint32_t i = 0; i < count; i++) {
+        pending[i] = !joining->sources[i].banned && !joining->sources[i].passed;
     }
-    for (uint32_t i = 0; joining->best.source == NULL && i < joining->join->source_count; i++) {
+    for (uint32_t turn = 0, others = 0;
+         waiting > 0 && turn < OFFER_TURNS && others < OTHERS_TURNS && !joining->join->stopped();
+         turn++) {
+        waiting = 0;
+        for (uint32_t i = 0; i < count && !joining->join->stopped(); i++) {
+            pending[i] = pending[i] && ask_offer(joining, &joining->sources[i]);
+            waiting += pending[i] ? 1 : 0;
+        }
+        others += joining->best.source != NULL ? 1 : 0;
+        sync_wait_ms(waiting > 0 ? BUSY_MS : 0);
+    }
+    for (uint32_t i = 0; joining->best.source == NULL && i < count; i++) {
         joining->sources[i].passed = false; /* all others had their turn */
     }
 }
@@ -282,7 +305,8 @@ bool sync_join(const struct sync_join *join, struct error *error)
         (void)error_set(error, EXIT_CODE_FAILURE, "node: no memory");
     } else {
         joining->join = join;
-        joining->asker.key = key;
+        joining->asker.own = join->key;
+        joining->asker.anon = key;
         ok = run(joining, error);
         offer_free(&joining->best);
         for (uint32_t i = 0; i < join->source_count; i++) {

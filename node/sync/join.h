@@ -7,6 +7,10 @@
 
 /* A node without a chain gets the state of a final block from its peers, and goes on from there.
  *
+ * It asks as a full node with its own network key, which has a validator's share of what the
+ * others serve, and as a stranger those that do not know it.  Each makes a manifest when it is
+ * asked for one, which takes a pass over its state: so all are asked before any is waited for.
+ *
  * Of the manifests that the sources offer it takes the one of the greatest height, when a
  * certificate of the genesis validators makes its header final; then chunks from all of them at
  * once, one under way with each.  A source whose bytes do not verify is asked nothing more, so
@@ -23,6 +27,7 @@ struct sync_peer {
 
 struct sync_join {
     const struct genesis *genesis;
+    const struct crypto_key *key; /* the validator's network key */
     struct store_options options; /* of the store to be */
     struct sync_peer sources[SYNC_SOURCE_MAX];
     uint32_t source_count;

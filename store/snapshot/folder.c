@@ -127,8 +127,8 @@ bool snapshot_folder_has(const struct snapshot_folder *folder, uint32_t index)
     return chunk_path(folder, &part, path, &ignored) && files_exist(path);
 }
 
-enum store_answer snapshot_folder_get(struct snapshot_folder *folder, uint32_t index,
-                                      struct store_buffer *out, struct error *error)
+enum store_answer snapshot_folder_read(struct snapshot_folder *folder, uint32_t index,
+                                       struct store_buffer *out, struct error *error)
 {
     const struct snapshot_part part = snapshot_part_at(&folder->manifest, index);
     char path[FILES_PATH_MAX];
@@ -137,18 +137,35 @@ enum store_answer snapshot_folder_get(struct snapshot_folder *folder, uint32_t i
     }
     const bool there = files_exist(path);
     const enum store_answer answer = files_read(path, SNAPSHOT_CHUNK_SIZE_MAX, out, error);
-    if (answer == STORE_FAILED || !there) {
+    if (answer == STORE_ABSENT && there) {
+        return snapshot_folder_accept(folder, index, SNAPSHOT_FORM, error) ? STORE_ABSENT
+                                                                           : STORE_FAILED;
+    }
+    return answer;
+}
+
+bool snapshot_folder_accept(const struct snapshot_folder *folder, uint32_t index,
+                            enum snapshot_verdict verdict, struct error *error)
+{
+    const struct snapshot_part part = snapshot_part_at(&folder->manifest, index);
+    char path[FILES_PATH_MAX];
+    return verdict == SNAPSHOT_OK ||
+           (chunk_path(folder, &part, path, error) &&
+            error_set(error, EXIT_CODE_VERIFY, "chunk %u, %.200s: %s; get it again", index, path,
+                      snapshot_verdict_text(verdict)));
+}
+
+enum store_answer snapshot_folder_get(struct snapshot_folder *folder, uint32_t index,
+                                      struct store_buffer *out, struct error *error)
+{
+    const struct snapshot_part part = snapshot_part_at(&folder->manifest, index);
+    const enum store_answer answer = snapshot_folder_read(folder, index, out, error);
+    if (answer != STORE_FOUND ||
+        snapshot_folder_accept(
+            folder, index, snapshot_chunk_verify(&part, bytes_of(out->data, out->size)), error)) {
         return answer;
     }
-    const enum snapshot_verdict verdict =
-        answer == STORE_FOUND ? snapshot_chunk_verify(&part, bytes_of(out->data, out->size))
-                              : SNAPSHOT_FORM;
-    if (verdict == SNAPSHOT_OK) {
-        return STORE_FOUND;
-    }
     store_buffer_free(out);
-    (void)error_set(error, EXIT_CODE_VERIFY, "chunk %u, %.200s: %s; get it again", index, path,
-                    snapshot_verdict_text(verdict));
     return STORE_FAILED;
 }
 

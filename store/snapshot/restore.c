@@ -7,16 +7,18 @@
  * The mark is one synced name.  Before it the data directory is what it was; after it the moves
  * are repeated at every store_open until they are done. */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/endian.h"
 #include "store/core.h"
 #include "store/snapshot/snapshot.h"
 #include "store/snapshot/tables.h"
 
-enum { TABLE_SIZE = 64 << 20, KEYS_SIZE = 64 << 20 };
+enum { TABLE_SIZE = 64 << 20, KEYS_SIZE = 32 << 20 };
 
 static const char restore_name[] = "restore";
 static const char ready_name[] = "ready";
@@ -24,19 +26,31 @@ static const char *const databases[] = {"state.db", "chain.db"};
 enum { DATABASE_COUNT = 2 };
 
 /* Keys of many chunks, to be sorted: they come in path order. */
+struct key_place {
+    uint64_t first; /* the key's first bytes as a number: to order most keys takes no more */
+    const uint8_t *entry;
+};
+
 struct keys {
     uint8_t *bytes; /* size BE16, key, ... */
     size_t size;
-    uint32_t *starts;
+    struct key_place *places;
     size_t count;
 };
+
+enum { KEYS_GROWING, KEYS_WRITTEN, KEYS_COUNT };
 
 struct build {
     const struct snapshot_restore *what;
     struct rocks state;
     struct tables leaves;
     struct tables names;
-    struct keys keys;
+    /* While one is collected a thread sorts and writes the other: half of a restore's work. */
+    struct keys keys[KEYS_COUNT];
+    pthread_t writer;
+    bool writing;
+    bool written; /* by the last writer; else */
+    struct error writer_error;
     uint8_t record[RECORD_HEAD_SIZE + STATE_KEY_SIZE_MAX + STATE_VALUE_SIZE_MAX];
 };
 
@@ -54,44 +68,81 @@ static struct bytes key_at(const uint8_t *entry)
     return bytes_of(entry + 2, (size_t)entry[0] << 8 | entry[1]);
 }
 
+static uint64_t key_first(struct bytes key)
+{
+    uint8_t first[sizeof(uint64_t)] = {0};
+    memcpy(first, key.data, key.size < sizeof(first) ? key.size : sizeof(first));
+    return load_be64(first);
+}
+
 static int key_order(const void *a, const void *b)
 {
-    const uint8_t *const *x = a;
-    const uint8_t *const *y = b;
-    const struct bytes left = key_at(*x);
-    const struct bytes right = key_at(*y);
+    const struct key_place *x = a;
+    const struct key_place *y = b;
+    if (x->first != y->first) {
+        return x->first < y->first ? -1 : 1;
+    }
+    const struct bytes left = key_at(x->entry);
+    const struct bytes right = key_at(y->entry);
     const size_t least = left.size < right.size ? left.size : right.size;
     const int order = memcmp(left.data, right.data, least);
     return order != 0 ? order : (left.size > right.size) - (left.size < right.size);
 }
 
-/* What was collected becomes one table. */
+/* The writer: what was collected becomes one table. */
+static void *keys_write(void *context)
+{
+    struct build *build = context;
+    struct keys *keys = &build->keys[KEYS_WRITTEN];
+    struct error *error = &build->writer_error;
+    qsort(keys->places, keys->count, sizeof(*keys->places), key_order);
+    build->written = true;
+    for (size_t i = 0; build->written && i < keys->count; i++) {
+        build->written =
+            tables_put(&build->names, key_at(keys->places[i].entry), bytes_of(NULL, 0), error);
+    }
+    build->written = build->written && tables_take(&build->names, 0, error);
+    return NULL;
+}
+
+/* When it has ended; what it was not able to is an error. */
+static bool writer_end(struct build *build, struct error *error)
+{
+    if (build->writing) {
+        (void)pthread_join(build->writer, NULL);
+        build->writing = false;
+    }
+    if (!build->written) {
+        *error = build->writer_error;
+    }
+    return build->written;
+}
+
 static bool keys_flush(struct build *build, struct error *error)
 {
-    struct keys *keys = &build->keys;
-    const uint8_t **sorted = store_allocate(keys->count * sizeof(*sorted));
-    for (size_t i = 0; i < keys->count; i++) {
-        sorted[i] = keys->bytes + keys->starts[i];
+    if (!writer_end(build, error)) {
+        return false;
     }
-    qsort(sorted, keys->count, sizeof(*sorted), key_order);
-    bool sound = true;
-    for (size_t i = 0; sound && i < keys->count; i++) {
-        sound = tables_put(&build->names, key_at(sorted[i]), bytes_of(NULL, 0), error);
+    const struct keys collected = build->keys[KEYS_GROWING];
+    build->keys[KEYS_GROWING] = build->keys[KEYS_WRITTEN];
+    build->keys[KEYS_WRITTEN] = collected;
+    build->keys[KEYS_GROWING].size = 0;
+    build->keys[KEYS_GROWING].count = 0;
+    build->writing = pthread_create(&build->writer, NULL, keys_write, build) == 0;
+    if (!build->writing) {
+        (void)keys_write(build);
     }
-    free(sorted);
-    keys->size = 0;
-    keys->count = 0;
-    return sound && tables_take(&build->names, 0, error);
+    return true;
 }
 
 static bool keys_add(struct build *build, struct bytes key, struct error *error)
 {
-    struct keys *keys = &build->keys;
+    struct keys *keys = &build->keys[KEYS_GROWING];
     if (keys->size + 2 + key.size > KEYS_SIZE && !keys_flush(build, error)) {
         return false;
     }
     uint8_t *entry = keys->bytes + keys->size;
-    keys->starts[keys->count++] = (uint32_t)keys->size;
+    keys->places[keys->count++] = (struct key_place){.first = key_first(key), .entry = entry};
     entry[0] = (uint8_t)(key.size >> 8);
     entry[1] = (uint8_t)key.size;
     memcpy(entry + 2, key.data, key.size);
@@ -113,6 +164,7 @@ static bool leaf_add(struct build *build, const struct snapshot_record *leaf, st
            keys_add(build, leaf->key, error);
 }
 
+/* Judged while it is taken in: what is built from a chunk that proves wrong is never used. */
 static bool chunk_add(struct build *build, uint32_t index, struct error *error)
 {
     struct snapshot_folder *folder = build->what->folder;
@@ -120,7 +172,7 @@ static bool chunk_add(struct build *build, uint32_t index, struct error *error)
     struct snapshot_reader reader;
     struct snapshot_record record;
     struct store_buffer chunk = {0};
-    const enum store_answer answer = snapshot_folder_get(folder, index, &chunk, error);
+    const enum store_answer answer = snapshot_folder_read(folder, index, &chunk, error);
     if (answer != STORE_FOUND) {
         return answer == STORE_ABSENT &&
                error_set(error, EXIT_CODE_INCOMPLETE,
@@ -131,6 +183,7 @@ static bool chunk_add(struct build *build, uint32_t index, struct error *error)
     while (sound && snapshot_reader_next(&reader, &record)) {
         sound = leaf_add(build, &record, error);
     }
+    sound = sound && snapshot_folder_accept(folder, index, snapshot_reader_end(&reader), error);
     store_buffer_free(&chunk);
     return sound && tables_take(&build->leaves, TABLE_SIZE, error);
 }
@@ -163,7 +216,13 @@ static bool state_fill(struct build *build, const char *dir, struct error *error
     }
     step(build->what, "tables");
     return tables_take(&build->leaves, 0, error) && keys_flush(build, error) &&
-           state_head(build, error);
+           writer_end(build, error) && state_head(build, error);
+}
+
+static void keys_make(struct keys *keys)
+{
+    keys->bytes = store_allocate(KEYS_SIZE);
+    keys->places = store_allocate(KEYS_SIZE / 3 * sizeof(*keys->places));
 }
 
 static bool state_build(const struct snapshot_restore *what, const struct store_options *options,
@@ -172,18 +231,23 @@ static bool state_build(const struct snapshot_restore *what, const struct store_
     struct build *build = store_allocate(sizeof(*build));
     memset(build, 0, sizeof(*build));
     build->what = what;
-    build->keys.bytes = store_allocate(KEYS_SIZE);
-    build->keys.starts = store_allocate(KEYS_SIZE / 3 * sizeof(*build->keys.starts));
+    build->written = true;
+    keys_make(&build->keys[KEYS_GROWING]);
+    keys_make(&build->keys[KEYS_WRITTEN]);
     const struct rocks_config config = ledger_config(options);
     bool done = rocks_open(&build->state, &config, error);
     if (done) {
+        struct error ignored;
         done = state_fill(build, options->dir, error);
+        (void)writer_end(build, &ignored);
         tables_end(&build->leaves);
         tables_end(&build->names);
         rocks_close(&build->state);
     }
-    free(build->keys.starts);
-    free(build->keys.bytes);
+    for (size_t i = 0; i < KEYS_COUNT; i++) {
+        free(build->keys[i].places);
+        free(build->keys[i].bytes);
+    }
     free(build);
     return done;
 }

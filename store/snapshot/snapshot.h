@@ -68,6 +68,13 @@ bool snapshot_folder_has(const struct snapshot_folder *folder, uint32_t index);
 MUST_USE enum store_answer snapshot_folder_get(struct snapshot_folder *folder, uint32_t index,
                                                struct store_buffer *out, struct error *error);
 
+/* The two halves of it: the chunk as it lies there, which may be anything; and false with
+ * EXIT_CODE_VERIFY unless the verdict on it is OK. */
+MUST_USE enum store_answer snapshot_folder_read(struct snapshot_folder *folder, uint32_t index,
+                                                struct store_buffer *out, struct error *error);
+MUST_USE bool snapshot_folder_accept(const struct snapshot_folder *folder, uint32_t index,
+                                     enum snapshot_verdict verdict, struct error *error);
+
 /* So that it is fetched again. */
 void snapshot_folder_drop(struct snapshot_folder *folder, uint32_t index);
 

@@ -101,19 +101,46 @@ void tier_load(struct tier *tier, const struct state_tree_leaf *leaf)
         bucket->leaves = leaves;
     }
     bucket->leaves[bucket->count++] = *leaf;
-    tier->count++;
+}
+
+/* The nodes of one level, first .. end - 1, from those below them. */
+static void combine_level(struct tier *tier, size_t first, size_t end)
+{
+    for (size_t i = first; i < end; i++) {
+        state_tree_combine(&tier->nodes[2 * i], &tier->nodes[2 * i + 1], &tier->nodes[i]);
+    }
+}
+
+void tier_seal_part(struct tier *tier, uint32_t bits, uint32_t i)
+{
+    ASSERT(bits <= tier->depth && i < UINT32_C(1) << bits);
+    const size_t width = (size_t)1 << tier->depth;
+    const size_t buckets = width >> bits;
+    for (size_t at = i * buckets; at < (i + 1) * buckets; at++) {
+        state_tree_fold(tier->buckets[at].leaves, tier->buckets[at].count, tier->depth,
+                        &tier->nodes[width + at]);
+    }
+    for (uint32_t level = tier->depth; level-- > bits;) {
+        const size_t first = ((size_t)1 << level) + ((size_t)i << (level - bits));
+        combine_level(tier, first, first + ((size_t)1 << (level - bits)));
+    }
+}
+
+void tier_seal_top(struct tier *tier, uint32_t bits)
+{
+    for (uint32_t level = bits; level-- > 0;) {
+        combine_level(tier, (size_t)1 << level, (size_t)2 << level);
+    }
+    tier->count = 0;
+    for (size_t i = 0; i < (size_t)1 << tier->depth; i++) {
+        tier->count += tier->buckets[i].count;
+    }
 }
 
 void tier_seal(struct tier *tier)
 {
-    const size_t width = (size_t)1 << tier->depth;
-    for (size_t i = 0; i < width; i++) {
-        state_tree_fold(tier->buckets[i].leaves, tier->buckets[i].count, tier->depth,
-                        &tier->nodes[width + i]);
-    }
-    for (size_t i = width; i-- > 1;) {
-        state_tree_combine(&tier->nodes[2 * i], &tier->nodes[2 * i + 1], &tier->nodes[i]);
-    }
+    tier_seal_part(tier, 0, 0);
+    tier_seal_top(tier, 0);
 }
 
 uint32_t tier_depth(const struct tier *tier)

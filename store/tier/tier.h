@@ -20,7 +20,7 @@
  * for later ones.
  *
  * Cost of n changes: n buckets of about 8 leaves, and n * (depth - log2 n) + 2n nodes.
- * Memory: 64 bytes a key and 33 bytes for each node.  Not thread safe. */
+ * Memory: 64 bytes a key and 33 bytes for each node.  Not thread safe, but for filling. */
 
 enum { TIER_DEPTH_MIN = 16, TIER_DEPTH_MAX = 24 };
 
@@ -43,6 +43,11 @@ void tier_free(struct tier *tier);
 /* Fill an empty tier: leaves strictly ascending by path, then tier_seal once. */
 void tier_load(struct tier *tier, const struct state_tree_leaf *leaf);
 void tier_seal(struct tier *tier);
+
+/* The same by several threads, bits <= depth: thread i of 2^bits loads the leaves whose paths
+ * begin with the bits of i and seals that part; after all of them, tier_seal_top once. */
+void tier_seal_part(struct tier *tier, uint32_t bits, uint32_t i);
+void tier_seal_top(struct tier *tier, uint32_t bits);
 
 uint32_t tier_depth(const struct tier *tier);
 uint64_t tier_count(const struct tier *tier);

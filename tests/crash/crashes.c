@@ -50,6 +50,15 @@ static bool must_stop(const struct fault_plan *plan)
            plan->where <= CLASS_STATE_LOG;
 }
 
+/* Another node.  A check executes all of its node's blocks, so none lives for more than a row. */
+static void begin_anew(const struct campaign *campaign)
+{
+    folders_remove(campaign->dir);
+    faults->notarized = 0;
+    faults->finalized = 0;
+    faults->final = 0;
+}
+
 /* One life under the plan and what is left of it.  False: the fault was not met. */
 static bool live(struct campaign *campaign, const struct fault_plan *plan, const char *what,
                  struct tally *tally)
@@ -81,10 +90,7 @@ static bool live(struct campaign *campaign, const struct fault_plan *plan, const
         return true;
     }
     violation(campaign, what, tally);
-    folders_remove(campaign->dir); /* the next life begins anew */
-    faults->notarized = 0;
-    faults->finalized = 0;
-    faults->final = 0;
+    begin_anew(campaign);
     return true;
 }
 
@@ -129,6 +135,7 @@ void crash_table(struct campaign *campaign)
     }
     (void)printf("\n");
     for (uint32_t action = 0; action < ACTION_COUNT; action++) {
+        begin_anew(campaign);
         (void)printf("%-26s", action_names[action]);
         for (uint32_t where = 0; where < CLASS_COUNT; where++) {
             struct tally tally = {0};
@@ -146,6 +153,7 @@ void step_table(struct campaign *campaign)
 {
     (void)printf("%-30s  %10s  %10s\n", "at the boundary of two steps", "killed", "power cut");
     for (uint32_t step = 0; step < STEP_COUNT; step++) {
+        begin_anew(campaign);
         struct tally killed = {0};
         struct tally cut = {0};
         cell(campaign, KILL_AT_STEP, step, &killed);

@@ -252,16 +252,17 @@ static void refusals_are_paid(void **state)
 }
 
 /* The same from a stranger's session: its budget ends after some of them. */
-static void a_stranger_pays(void **state)
+enum { MANY = 300 }; /* far fewer than questions that cost one */
+
+/* Of MANY questions about places that are none, how many are looked at. */
+static uint32_t looked_at(enum net_role role)
 {
-    (void)state;
-    enum { MANY = 300 }; /* far fewer than questions that cost one */
     static struct api_answer answer;
     uint8_t buffer[64];
     struct wire_writer writer;
     uint32_t refused = 0;
     struct net_event event = {.kind = NET_EVENT_REQUEST,
-                              .role = NET_ROLE_ANON,
+                              .role = role,
                               .lane = NET_LANE_BULK,
                               .key = lone_net_key(0),
                               .session = 1};
@@ -275,7 +276,31 @@ static void a_stranger_pays(void **state)
         assert_true(api_decode_answer(bytes_of(lone_reply, lone_reply_size), &answer));
         refused += answer.code == EXIT_CODE_NOT_FOUND ? 1 : 0;
     }
-    assert_in_range(refused, 1, MANY / 2);
+    return refused;
+}
+
+static void a_stranger_pays(void **state)
+{
+    (void)state;
+    assert_in_range(looked_at(NET_ROLE_ANON), 1, MANY / 8);
+}
+
+/* A validator without a chain has a validator's share of what is served: a large state does not
+ * take it minutes. */
+static void a_validator_that_joins_is_known(void **state)
+{
+    (void)state;
+    const struct net_key stranger = {.size = PUBLIC_KEY_SIZE, .bytes = {2}};
+    const struct net_key own = lone_net_key(0);
+    const struct net_key other = lone_net_key(1);
+    assert_in_range(looked_at(NET_ROLE_FULL), MANY / 2, MANY - 1);
+    lone_close(&a);
+    lone_open(&a, 2);
+    assert_int_equal(driver_admit(a.d, NET_ROLE_FULL, NET_LANE_BULK, &other), NET_REASON_NONE);
+    assert_int_not_equal(driver_admit(a.d, NET_ROLE_FULL, NET_LANE_VOTE, &other), NET_REASON_NONE);
+    assert_int_not_equal(driver_admit(a.d, NET_ROLE_FULL, NET_LANE_BULK, &own), NET_REASON_NONE);
+    assert_int_not_equal(driver_admit(a.d, NET_ROLE_FULL, NET_LANE_BULK, &stranger),
+                         NET_REASON_NONE);
 }
 
 /* Questions that never end do not keep a state for ever. */
@@ -335,6 +360,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(places_are_few, open_lone, close_lone),
         cmocka_unit_test_setup_teardown(refusals_are_paid, open_lone, close_lone),
         cmocka_unit_test_setup_teardown(a_stranger_pays, open_lone, close_lone),
+        cmocka_unit_test_setup_teardown(a_validator_that_joins_is_known, open_lone, close_lone),
         cmocka_unit_test_setup_teardown(a_hold_ends, open_lone, close_lone),
         cmocka_unit_test_setup_teardown(the_first_height_is_refused, open_lone, close_lone),
     };

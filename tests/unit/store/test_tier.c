@@ -216,6 +216,19 @@ static void root_is_a_function_of_the_set(void **state)
     assert_int_equal(tier_count(single), KEYS);
     tier_rebuild(loaded, 11);
     assert_root(loaded, NULL, &model);
+    struct tier *parts = tier_create(9);
+    for (uint32_t part = 8; part-- > 0;) { /* as threads fill it: each its own paths */
+        for (size_t i = 0; i < KEYS; i++) {
+            if (model.leaves[i].path.bytes[0] >> 5 == part) {
+                tier_load(parts, &model.leaves[i]);
+            }
+        }
+        tier_seal_part(parts, 3, part);
+    }
+    tier_seal_top(parts, 3);
+    assert_root(parts, NULL, &model);
+    assert_int_equal(tier_count(parts), KEYS);
+    tier_free(parts);
     tier_delta_free(batch);
     tier_free(single);
     tier_free(loaded);
