@@ -41,6 +41,7 @@ TESTS = {
     'pitfalls': (CLUSTER + ['tests/unit/consensus/test_pitfalls.c'], []),
     'path': (CLUSTER + ['tests/unit/consensus/test_path.c'], []),
     'have': (CLUSTER + ['tests/unit/consensus/test_have.c'], []),
+    'evidence': (CLUSTER + ['tests/unit/consensus/test_evidence.c'], []),
     'epochs': (CLUSTER + ['tests/unit/consensus/test_epochs.c'], []),
     'journal': (DISK + ['tests/unit/journal/test_journal.c'], []),
     'sign_state': (DISK + ['tests/unit/journal/test_sign_state.c'], []),

@@ -60,6 +60,10 @@ static void not_held(void **state)
     assert_true(consensus_contradicts(cluster->nodes[SELF].core, &vote, &held));
     vote.epoch++;
     assert_false(consensus_contradicts(cluster->nodes[SELF].core, &vote, &held));
+    const struct solo_block block = solo_block(cluster, 1, NULL, 0);
+    assert_int_equal(solo_propose(cluster, SELF, &block), CONSENSUS_ACCEPTED);
+    solo_settle(cluster);
+    assert_int_equal(solo_signed(cluster, SELF, VOTE_NOTARIZE), 1);
     const uint32_t nobody[] = {SELF, 4, UINT32_MAX};
     for (uint32_t i = 0; i < 3; i++) {
         vote = cluster_vote(VOTE_NOTARIZE, 1, &one, nobody[i]);
