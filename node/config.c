@@ -43,6 +43,8 @@ static const struct option options[] = {
      "1: without chain.db fetch the peers' state, not all blocks"},
     {"shard_threshold_kib", OPTION_NUMBER, NUMBER(shard_threshold_kib), 0, 1 << 20, "10240",
      "what a link carries in one delay; larger savings send blocks as shards"},
+    {"announce_above", OPTION_NUMBER, NUMBER(announce_above), 0, VALIDATOR_COUNT_MAX, "32",
+     "with more validators certificates are announced, not sent"},
 };
 /* clang-format on */
 

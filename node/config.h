@@ -32,6 +32,7 @@ struct node_config {
     uint64_t undo_window; /* blocks back whose state can be proven */
     uint64_t state_sync;
     uint64_t shard_threshold_kib;
+    uint64_t announce_above;
     char peers[VALIDATOR_COUNT_MAX][ENDPOINT_SIZE_MAX + 1]; /* empty: not named */
 };
 

@@ -330,7 +330,7 @@ static bool open_core(struct driver *d, struct error *error)
         .c_max_ms = (uint32_t)params->c_max_ms,
         .min_block_interval_ms = (uint32_t)d->config.min_block_interval_ms,
         .standstill_ms = STANDSTILL_MS,
-        .announces = d->set.count > CERTIFICATE_FLOOD_MAX,
+        .announces = d->set.count > d->config.announce_above,
         .anchor = {.block_id = d->chain_id},
     };
     if (d->has_tip_finality) {

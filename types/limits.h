@@ -24,9 +24,8 @@ enum {
     SET_READY_BLOCKS = 100, /* K3: READY names a height within the last 100 blocks */
     SET_READY_MS = 600000,  /* K3: an accepted change that is not ready by then is dropped */
     SET_OPEN_MS =
-        7 * 24 * 3600 * 1000,   /* a proposal waits a week for approvals: people give them */
-    CERTIFICATE_FLOOD_MAX = 32, /* larger sets announce certificates: n^2 of 4 KB are too many */
-    UNFINAL_BLOCK_MAX = 32,     /* K5: non-empty blocks above the last final one */
+        7 * 24 * 3600 * 1000, /* a proposal waits a week for approvals: people give them */
+    UNFINAL_BLOCK_MAX = 32,   /* K5: non-empty blocks above the last final one */
 
     /* Shards (docs/protocol.md 3.10). */
     SHARD_SIZE_MAX = (4 << 20) / 2 + 64, /* k is at least 2 */

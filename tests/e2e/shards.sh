@@ -1,5 +1,6 @@
 #!/bin/sh
-# shards.sh GRADUS BENCH_NETWORK: four processes send every block of 4 KiB and more as shards.
+# shards.sh GRADUS BENCH_NETWORK: four processes send every block of 4 KiB and more as shards, and
+# announce certificates, as a large network does.
 # They commit 8,000 transfers while one of them is killed and started again; afterwards all agree,
 # everybody has restored blocks from shards, nobody has found a false one, and a restart of all
 # changes nothing.
@@ -11,7 +12,8 @@ net=$E2E_DIR/net
 "$GRADUS" localnet up --dir "$net" --validators 4 --accounts 100 --base-port "$E2E_PORT" >/dev/null
 "$GRADUS" localnet down --dir "$net" >/dev/null
 for i in 0 1 2 3; do
-    sed -i 's/^\[node\]$/[node]\nshard_threshold_kib = 0/' "$net/validator-$i/node.ini"
+    sed -i 's/^\[node\]$/[node]\nshard_threshold_kib = 0\nannounce_above = 0/' \
+        "$net/validator-$i/node.ini"
     grep -q '^shard_threshold_kib = 0$' "$net/validator-$i/node.ini" || fail "no node.ini to change"
 done
 "$GRADUS" localnet up --dir "$net" >/dev/null
@@ -50,6 +52,7 @@ for i in 0 1 2 3; do
     echo "validator $i: $(grep ' shards: ' "$net/validator-$i/node.log" | tail -n 1)"
     [ "$(count "$i" restored)" -gt 0 ] || fail "validator $i restored no block"
     [ "$(count "$i" passed_on)" -gt 0 ] || fail "validator $i passed no shard on"
+    ! grep -q "malformed announcement" "$net/validator-$i/node.log" || fail "validator $i: HAVE"
     [ "$(count "$i" inconsistent) $(count "$i" refused)" = "0 0" ] || fail "validator $i found fault"
 done
 

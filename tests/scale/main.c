@@ -7,7 +7,7 @@
 /* scale [--views N] [--validators N] [--block BYTES] [--delay-ms N] [--mbit N] [--flood]
  *
  * A network without faults in virtual time; prints what one view costs beside the limits
- * of a network of 100.  --flood: certificates to all, as sets up to CERTIFICATE_FLOOD_MAX do.
+ * of a network of 100.  --flood: certificates to all, as sets up to announce_above do.
  * Exit 1 when the leader's egress or the modelled finality is over its limit: both are
  * virtual, the same on every machine.  CPU is measured here, printed, and judges nothing. */
 
