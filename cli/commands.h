@@ -53,6 +53,7 @@
     COMMAND(cli_db_diff)                                                                           \
     COMMAND(cli_db_rollback)                                                                       \
     COMMAND(cli_db_compact)                                                                        \
+    COMMAND(cli_db_prune)                                                                          \
     COMMAND(cli_backup_create)                                                                     \
     COMMAND(cli_backup_verify)                                                                     \
     COMMAND(cli_backup_restore)                                                                    \

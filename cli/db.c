@@ -117,8 +117,8 @@ static void show(void *context, const char *what, uint64_t done, uint64_t total)
 
 static bool run_checks(struct check *check, struct error *error)
 {
-    /* What follows from the blocks before a restored chain's base, nobody can judge here. */
-    const bool whole = inspect_head(check->inspect)->base == 0;
+    /* What follows from blocks that are not there, nobody can judge here. */
+    const bool whole = inspect_head(check->inspect)->oldest <= 1;
     const struct inspect_visitor visitor = {
         .context = check, .block = whole ? take_block : NULL, .progress = show};
     check->chain_done = inspect_check_chain(check->inspect, &visitor, error) &&
@@ -190,10 +190,12 @@ static void report_text(const struct check *check)
     const struct chaincheck_report *chain = chaincheck_report(check->chain);
     char root[2 * HASH_SIZE + 1];
     hex_encode(head->applied_root.bytes, HASH_SIZE, root);
-    if (check->chain_done && head->base > 0) {
+    if (check->chain_done && head->oldest > 1) {
+        const uint64_t from = head->oldest > head->base ? head->oldest : head->base + 1;
         (void)printf("chain.db  blocks from %llu to %llu are stored whole; certificates were not "
-                     "judged, as it was restored from a snapshot\n",
-                     (unsigned long long)head->base + 1, (unsigned long long)head->decided_height);
+                     "judged, as it was %s\n",
+                     (unsigned long long)from, (unsigned long long)head->decided_height,
+                     head->base > 0 ? "restored from a snapshot" : "pruned");
     } else if (check->chain_done) {
         (void)printf("chain.db  %llu blocks, %llu transactions, %llu certificates: all right\n",
                      (unsigned long long)head->decided_height, (unsigned long long)chain->txs,

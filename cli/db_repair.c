@@ -5,7 +5,7 @@
 #include "cli/db.h"
 #include "store/repair/repair.h"
 
-/* gradus db rollback and compact: they write, the others of `db` only read. */
+/* gradus db rollback, compact and prune: they write, the others of `db` only read. */
 
 struct call {
     struct repair_job job;
@@ -101,3 +101,49 @@ const struct cli_command cli_db_compact = {
     .help = "merge the table files of a stopped node's databases and give back what was deleted",
     .run = run_compact,
     .options = {DB_OPTIONS}};
+
+static void print_prune(const struct cli_call *call, const struct repair_prune *prune)
+{
+    if (cli_json(call)) {
+        db_print_json(json_pack("{s:I,s:I,s:I,s:I,s:I}", "sealed", (json_int_t)prune->sealed,
+                                "unlinked", (json_int_t)prune->unlinked, "oldest_height",
+                                (json_int_t)prune->oldest_height, "before_bytes",
+                                (json_int_t)prune->sizes.before, "after_bytes",
+                                (json_int_t)prune->sizes.after));
+        return;
+    }
+    (void)printf("%llu files sealed, %llu deleted; blocks from height %llu on are here; %llu bytes "
+                 "before, %llu after\n",
+                 (unsigned long long)prune->sealed, (unsigned long long)prune->unlinked,
+                 (unsigned long long)prune->oldest_height, (unsigned long long)prune->sizes.before,
+                 (unsigned long long)prune->sizes.after);
+}
+
+static enum exit_code run_prune(struct cli_call *call, struct error *error)
+{
+    struct call c;
+    struct repair_prune prune;
+    uint64_t keep = 0;
+    const char *given = NULL;
+    if (!cli_required(call, "keep", &given, error) ||
+        !cli_number(call, "keep", (struct cli_range){0, INT64_MAX}, &keep, error)) {
+        return EXIT_CODE_USAGE;
+    }
+    if (!begin(call, &c, error)) {
+        return error->code;
+    }
+    const bool done = repair_prune_to(&c.job, keep, &prune, error);
+    db_screen_clear(&c.screen);
+    if (done) {
+        print_prune(call, &prune);
+    }
+    return end(&c, done, error);
+}
+
+const struct cli_command cli_db_prune = {
+    .noun = "db",
+    .verb = "prune",
+    .help = "seal a stopped node's old blocks into files and delete all but the newest of these",
+    .run = run_prune,
+    .options = {DB_OPTIONS,
+                {"keep", "FILES", NULL, "sealed files of 1 000 blocks that stay; 0: none"}}};

@@ -45,6 +45,8 @@ static const struct option options[] = {
      "what a link carries in one delay; larger savings send blocks as shards"},
     {"announce_above", OPTION_NUMBER, NUMBER(announce_above), 0, VALIDATOR_COUNT_MAX, "32",
      "with more validators certificates are announced, not sent"},
+    {"history_chunks", OPTION_NUMBER, NUMBER(history_chunks), 0, CONFIG_HISTORY_ALL, "1000000",
+     "sealed files of 1 000 blocks to keep; 1000000: all, 0: the newest 1 000 blocks only"},
 };
 /* clang-format on */
 

@@ -19,7 +19,7 @@
  * A peer's name is its index in the genesis validator set.  Relative paths are relative
  * to the file's folder.  Unknown, repeated or out-of-range settings are refused. */
 
-enum { CONFIG_PATH_MAX = 512 };
+enum { CONFIG_PATH_MAX = 512, CONFIG_HISTORY_ALL = 1000000 };
 
 struct node_config {
     char genesis[CONFIG_PATH_MAX];
@@ -33,6 +33,7 @@ struct node_config {
     uint64_t state_sync;
     uint64_t shard_threshold_kib;
     uint64_t announce_above;
+    uint64_t history_chunks;                                /* CONFIG_HISTORY_ALL: none is pruned */
     char peers[VALIDATOR_COUNT_MAX][ENDPOINT_SIZE_MAX + 1]; /* empty: not named */
 };
 

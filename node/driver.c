@@ -9,6 +9,7 @@
 #include "node/node.h"
 #include "node/shards.h"
 #include "node/sync/serving.h"
+#include "store/sealed/sealed.h"
 
 enum {
     POLL_MS_MAX = 200, /* housekeeping at least this often */
@@ -246,6 +247,17 @@ static void loop(struct driver *d)
     }
 }
 
+/* Old blocks move to files beside the path of new ones. */
+static bool open_sealer(struct driver *d, struct sealer **out, struct error *error)
+{
+    const uint64_t keep = d->config.history_chunks;
+    const struct sealed_policy policy = {.keep =
+                                             keep == CONFIG_HISTORY_ALL ? SEALED_KEEP_ALL : keep,
+                                         .reserve_bytes = d->config.disk_reserve_mib << 20};
+    *out = sealer_start(d->store, &policy);
+    return *out != NULL || error_set(error, EXIT_CODE_FAILURE, "node: no thread for old blocks");
+}
+
 enum exit_code node_run(const struct node_config *config, struct error *error)
 {
     struct driver *d = calloc(1, sizeof(*d));
@@ -258,7 +270,8 @@ enum exit_code node_run(const struct node_config *config, struct error *error)
     d->work_due_ms = UINT64_MAX;
     catch_signals();
     enum exit_code code = EXIT_CODE_OK;
-    const bool opened = restart_open(d, error);
+    struct sealer *sealer = NULL;
+    const bool opened = restart_open(d, error) && open_sealer(d, &sealer, error);
     if (opened) {
         error->code = EXIT_CODE_OK; /* a probe for an absent file may have left its word */
         log_line(LOG_INFO, "node", "running validator=%u height=%llu", d->self,
@@ -271,6 +284,7 @@ enum exit_code node_run(const struct node_config *config, struct error *error)
         log_line(LOG_INFO, "node", "stopping height=%llu", (unsigned long long)d->committed.height);
     }
     code = error->code;
+    sealer_stop(sealer);
     restart_close(d);
     free(d);
     return code;

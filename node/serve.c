@@ -86,7 +86,7 @@ static void fail_block(struct driver *d, uint64_t height, struct api_answer *ans
 {
     fail(answer, EXIT_CODE_NOT_FOUND,
          height > 0 && height <= d->committed.height
-             ? "this node began with a snapshot above this height; ask another one"
+             ? "this node began above this height or has pruned it; ask another one"
              : "no final block has this height");
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/endian.h"
+#include "store/sealed/files.h"
 
 enum { SCHEMA = 1, HEIGHT_SIZE = 8, META_SIZE = 4 + HASH_SIZE, DECIDED_SIZE = 8 + HASH_SIZE };
 enum { TREE_KEY_SIZE = 1 + HEIGHT_SIZE, RECOVERY_TORN_TAIL = 0 };
@@ -135,8 +136,10 @@ bool chain_open(struct chain *chain, const struct store_options *options, struct
         return false;
     }
     if (!meta_check(&chain->rocks, options, error) ||
-        !head_load(chain, &options->chain_id, error) || !base_load(chain, error)) {
-        rocks_close(&chain->rocks);
+        !head_load(chain, &options->chain_id, error) || !base_load(chain, error) ||
+        !sealed_open(options->dir, options->read_only, &chain->sealed, error) ||
+        !chain_oldest_load(chain, error)) {
+        chain_close(chain);
         return false;
     }
     return true;
@@ -144,6 +147,8 @@ bool chain_open(struct chain *chain, const struct store_options *options, struct
 
 void chain_close(struct chain *chain)
 {
+    sealed_close(chain->sealed);
+    chain->sealed = NULL;
     rocks_close(&chain->rocks);
 }
 

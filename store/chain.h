@@ -36,6 +36,8 @@ struct chain {
     uint64_t height; /* newest block; 0: none */
     struct hash id;  /* its id; the chain id when there is none */
     uint64_t base;   /* where a restored chain begins; 0: all is there */
+    uint64_t oldest; /* from which on every block is there or in a sealed file */
+    struct sealed *sealed;
     struct crypto_tree history;
 };
 
@@ -63,6 +65,15 @@ MUST_USE bool chain_put_results(struct chain *chain, uint64_t height, struct byt
 MUST_USE enum store_answer chain_get(const struct chain *chain, enum chain_family family,
                                      uint64_t height, struct store_buffer *out,
                                      struct error *error);
+/* A block, wherever it is. */
+MUST_USE enum store_answer chain_block(const struct chain *chain, uint64_t height,
+                                       struct store_buffer *out, struct error *error);
+/* Find chain->oldest. */
+MUST_USE bool chain_oldest_load(struct chain *chain, struct error *error);
+/* Blocks first .. last and their evidence leave chain.db, and their bytes the disk. */
+MUST_USE bool chain_drop(struct chain *chain, uint64_t first, uint64_t last, struct error *error);
+/* About the bytes of these blocks in table files. */
+uint64_t chain_body_size(const struct chain *chain, uint64_t first, uint64_t last);
 MUST_USE enum store_answer chain_finality_at_most(const struct chain *chain, uint64_t limit,
                                                   uint64_t *height, struct error *error);
 MUST_USE enum store_answer chain_find(const struct chain *chain, const struct hash *id,

@@ -74,6 +74,13 @@ void rocks_batch_put(const struct rocks *rocks, rocksdb_writebatch_t *batch, siz
 void rocks_batch_delete(const struct rocks *rocks, rocksdb_writebatch_t *batch, size_t family,
                         struct bytes key);
 
+/* Delete all keys from .. to, both included, durably, and give their bytes back.  Beside the
+ * writer's thread: it looks at no flag of rocks and sets none. */
+MUST_USE bool rocks_drop(struct rocks *rocks, size_t family, struct bytes from, struct bytes to,
+                         struct error *error);
+/* About the bytes of table files from .. to. */
+uint64_t rocks_size(const struct rocks *rocks, size_t family, struct bytes from, struct bytes to);
+
 rocksdb_iterator_t *rocks_iterate(const struct rocks *rocks, size_t family);
 rocksdb_iterator_t *rocks_iterate_all(const struct rocks *rocks, size_t family);
 struct bytes rocks_iterator_key(const rocksdb_iterator_t *iterator);

@@ -52,6 +52,7 @@ void store_status(struct store *store, struct store_status *out)
         .decided_height = store->chain.height,
         .decided_id = store->chain.id,
         .first_height = store->chain.base == 0 ? 1 : store->chain.base,
+        .oldest_height = store->chain.oldest,
         .proven_from = store->proven_from,
         .overlay_count = store->overlay_count,
         .overlay_size = store->overlay_size,
@@ -86,7 +87,11 @@ bool store_put_results(struct store *store, uint64_t height, struct bytes result
 enum store_answer store_block(struct store *store, uint64_t height, struct store_buffer *out,
                               struct error *error)
 {
-    return chain_get(&store->chain, CHAIN_BODY, height, out, error);
+    /* A sealed file may know more than a chain.db that is fetched again. */
+    (void)pthread_mutex_lock(&store->lock);
+    const bool decided = height <= store->chain.height;
+    (void)pthread_mutex_unlock(&store->lock);
+    return decided ? chain_block(&store->chain, height, out, error) : STORE_ABSENT;
 }
 
 enum store_answer store_results(struct store *store, uint64_t height, struct store_buffer *out,

@@ -14,9 +14,9 @@
 
 /* A node's ledger on disk: two RocksDB instances in one directory.
  *
- *     chain.db   every final block with its finality evidence and results, and the history
- *                tree over block ids.  One synced write for each batch of final blocks,
- *                before finality is reported to anyone (J2).
+ *     chain.db   final blocks (old ones in files, store/sealed), evidence, results, history tree
+ *                over ids.  One synced write for each batch of final blocks, before finality
+ *                is reported to anyone (J2).
  *     state.db   the state after the last applied block, and what its last blocks changed.
  *                Final blocks only, never synced on the path: what a power cut takes
  *                is executed again from chain.db.
@@ -70,11 +70,11 @@ struct store_status {
     bool initialised;        /* the genesis state was committed */
     uint64_t applied_height; /* state.db holds the state after this block */
     struct hash applied_root;
-    uint64_t key_count;      /* keys of that state */
-    uint64_t decided_height; /* newest block in chain.db; 0: none */
-    struct hash decided_id;  /* its block_id; the chain id when there is none */
-    uint64_t first_height;   /* from which on all blocks are there; above 1 after a restore */
-    uint64_t proven_from;    /* oldest height store_prove answers for */
+    uint64_t key_count;                   /* keys of that state */
+    uint64_t decided_height;              /* newest block in chain.db; 0: none */
+    struct hash decided_id;               /* its block_id; the chain id when there is none */
+    uint64_t first_height, oldest_height; /* began with (1, or restored); has all blocks from */
+    uint64_t proven_from;                 /* oldest height store_prove answers for */
     size_t overlay_count;
     size_t overlay_size; /* bytes */
 };

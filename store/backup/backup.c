@@ -13,11 +13,17 @@
 #include "store/inspect/inspect.h"
 #include "store/rocks.h"
 
-enum { BUFFER_SIZE = 1 << 20, FOLDER_MODE = 0700, FILE_MODE = 0600, DATABASE_COUNT = 2 };
+enum { BUFFER_SIZE = 1 << 20, FOLDER_MODE = 0700, FILE_MODE = 0600, DATABASE_COUNT = 3 };
 
-/* In the order of renaming: a chain without a state is executed again, a state without its chain
- * is refused. */
-static const char *const databases[DATABASE_COUNT] = {"chain.db", "state.db"};
+/* In the order of renaming: sealed files alone are nothing, a chain without a state is executed
+ * again, a state without its chain is refused. */
+static const char *const databases[DATABASE_COUNT] = {"history", "chain.db", "state.db"};
+
+/* How many of them there are. */
+static int count_of(bool has_state)
+{
+    return has_state ? DATABASE_COUNT : DATABASE_COUNT - 1;
+}
 
 struct copy {
     const struct backup_job *job;
@@ -146,6 +152,9 @@ static bool copy_database(struct copy *copy, const char *database, struct list *
         !backup_path(to, copy->job->to, database, error)) {
         return false;
     }
+    if (database == databases[0] && !is_there(from)) {
+        return true; /* nothing is sealed yet */
+    }
     if (mkdir(to, FOLDER_MODE) != 0) {
         return backup_fail(to, "make", error);
     }
@@ -213,7 +222,7 @@ static uint64_t size_of(const char *dir, const char *database)
     return size;
 }
 
-static bool copy_both(struct copy *copy, struct list *list, struct error *error)
+static bool copy_all(struct copy *copy, struct list *list, struct error *error)
 {
     const struct backup_job *job = copy->job;
     if (mkdir(job->to, FOLDER_MODE) != 0) {
@@ -222,22 +231,23 @@ static bool copy_both(struct copy *copy, struct list *list, struct error *error)
                                "%.200s: exists; name a directory that does not", job->to)
                    : backup_fail(job->to, "make", error);
     }
-    return copy_database(copy, databases[0], list, error) &&
-           (!list->info.has_state || copy_database(copy, databases[1], list, error)) &&
-           list_write(list, job->to, error);
+    bool done = true;
+    for (int i = 0; done && i < count_of(list->info.has_state); i++) {
+        done = copy_database(copy, databases[i], list, error);
+    }
+    return done && list_write(list, job->to, error);
 }
 
 bool backup_create(const struct backup_job *job, struct backup_info *out, struct error *error)
 {
     struct list list = {.files = NULL};
-    struct lock lock = {.files = {-1, -1}};
-    struct copy copy = {.job = job,
-                        .what = "bytes",
-                        .total =
-                            size_of(job->from, databases[0]) + size_of(job->from, databases[1])};
-    copy.buffer = store_allocate(BUFFER_SIZE);
+    struct lock lock = {.files = {-1, -1, -1}};
+    struct copy copy = {.job = job, .what = "bytes", .buffer = store_allocate(BUFFER_SIZE)};
+    for (int i = 0; i < DATABASE_COUNT; i++) {
+        copy.total += size_of(job->from, databases[i]);
+    }
     const bool done = look(job, job->from, &list.info, error) &&
-                      lock_take(&lock, job->from, error) && copy_both(&copy, &list, error);
+                      lock_take(&lock, job->from, error) && copy_all(&copy, &list, error);
     *out = list.info;
     unlock(&lock);
     list_free(&list);
@@ -266,8 +276,10 @@ static bool take_files(struct copy *copy, const struct list *list, const char *t
         char renamed[LIST_NAME_MAX + 16];
         char target[BACKUP_PATH_MAX];
         /* "chain.db/000012.sst" goes to "chain.db.restore/000012.sst". */
-        (void)snprintf(renamed, sizeof(renamed), "%.8s.restore/%s", listed->name,
-                       listed->name + strlen("chain.db/"));
+        const char *slash = strchr(listed->name, '/');
+        ASSERT(slash != NULL);
+        (void)snprintf(renamed, sizeof(renamed), "%.*s.restore%s", (int)(slash - listed->name),
+                       listed->name, slash);
         if (!backup_path(source, copy->job->from, listed->name, error) ||
             (to != NULL && !backup_path(target, to, renamed, error)) ||
             !copy_file(copy, source, to == NULL ? NULL : target, &found, error) ||
@@ -356,7 +368,7 @@ static bool places_make(const struct backup_job *job, bool has_state,
                              taken);
         }
     }
-    for (int i = 0; i < (has_state ? DATABASE_COUNT : 1); i++) {
+    for (int i = 0; i < count_of(has_state); i++) {
         if (mkdir(places[i].part, FOLDER_MODE) != 0) {
             return backup_fail(places[i].part, "make", error);
         }
@@ -367,7 +379,7 @@ static bool places_make(const struct backup_job *job, bool has_state,
 static bool places_settle(const struct backup_job *job, bool has_state,
                           const struct place places[DATABASE_COUNT], struct error *error)
 {
-    for (int i = 0; i < (has_state ? DATABASE_COUNT : 1); i++) {
+    for (int i = 0; i < count_of(has_state); i++) {
         if (!backup_sync_dir(places[i].part, error)) {
             return false;
         }

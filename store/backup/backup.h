@@ -8,10 +8,10 @@
 #include "base/error.h"
 #include "types/types.h"
 
-/* A backup of a stopped node: the files of chain.db and state.db, and a list with the digest of
- * each, written last.
+/* A backup of a stopped node: the files of chain.db and state.db, sealed history files, and a list
+ * with the digest of each, written last.
  *
- *     DIR/chain.db/...  DIR/state.db/...     the files as they were
+ *     DIR/chain.db/...  DIR/state.db/...  DIR/history/...     the files as they were
  *     DIR/backup                             the list: text, a line each
  *
  *         gradus backup 1

@@ -147,7 +147,19 @@ static bool scan_pair(const char *text, uint64_t *number, struct hash *hash)
     return errno == 0 && *end == ' ' && hex_decode(end + 1, hash->bytes, HASH_SIZE);
 }
 
-/* "SHA256 SIZE NAME", the name one of a file in one of the two databases. */
+/* The file's own name behind its folder; NULL: a folder that a backup does not have. */
+static const char *file_of(const char *name)
+{
+    static const char *const folders[] = {"history/", "chain.db/", "state.db/"};
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        if (strncmp(name, folders[i], strlen(folders[i])) == 0) {
+            return name + strlen(folders[i]);
+        }
+    }
+    return NULL;
+}
+
+/* "SHA256 SIZE NAME", the name one of a file in one of the three folders. */
 static bool scan_file(char *line, struct list_file *out)
 {
     char *end = NULL;
@@ -162,10 +174,8 @@ static bool scan_file(char *line, struct list_file *out)
         return false;
     }
     const char *name = end + 1;
-    const bool chain = strncmp(name, "chain.db/", strlen("chain.db/")) == 0;
-    const bool state = strncmp(name, "state.db/", strlen("state.db/")) == 0;
-    const char *base = name + strlen("chain.db/");
-    if ((!chain && !state) || base[0] == '\0' || base[0] == '.' || strchr(base, '/') != NULL ||
+    const char *base = file_of(name);
+    if (base == NULL || base[0] == '\0' || base[0] == '.' || strchr(base, '/') != NULL ||
         strlen(name) >= sizeof(out->name)) {
         return false;
     }

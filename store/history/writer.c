@@ -276,11 +276,11 @@ bool history_export(struct store *store, const struct history_export *what, uint
     }
     struct store_status status;
     store_status(store, &status);
-    if (status.first_height > 1) {
+    if (status.oldest_height > 1) {
         return error_set(error, EXIT_CODE_NOT_FOUND,
-                         "chain.db begins at block %llu, as it was restored from a snapshot; "
-                         "export from a node that has all",
-                         (unsigned long long)status.first_height);
+                         "chain.db begins at block %llu, as it was restored from a snapshot or "
+                         "pruned; export from a node that has all",
+                         (unsigned long long)status.oldest_height);
     }
     if (answer == STORE_FAILED || store_finality(store, *last, &finality, error) != STORE_FOUND) {
         return false;

@@ -18,6 +18,7 @@ struct pass {
     struct hash results_root;
     uint64_t height;
     struct wire_block block;
+    struct store_buffer sealed; /* the block at hand, when it is in a sealed file */
 };
 
 static bool damage(struct pass *pass, enum chain_family family, const char *what,
@@ -156,6 +157,26 @@ static bool check_results(struct pass *pass, struct bytes results, struct error 
            damage(pass, CHAIN_RESULTS, "the bytes are no results", error);
 }
 
+/* A block that chain.db has given away. */
+static bool sealed_at(struct pass *pass, struct bytes *body, struct error *error)
+{
+    store_buffer_free(&pass->sealed);
+    if (body->data != NULL) {
+        return true;
+    }
+    const struct chain *chain = &pass->inspect->store.chain;
+    if (chain_block(chain, pass->height, &pass->sealed, error) == STORE_FAILED) {
+        pass->inspect->fault = (struct inspect_fault){.found = true,
+                                                      .database = "history",
+                                                      .table = "sealed files",
+                                                      .has_height = true,
+                                                      .height = pass->height};
+        return false;
+    }
+    *body = bytes_of(pass->sealed.data, pass->sealed.size);
+    return true;
+}
+
 static bool check_height(struct pass *pass, const struct inspect_visitor *visitor,
                          struct error *error)
 {
@@ -164,7 +185,7 @@ static bool check_height(struct pass *pass, const struct inspect_visitor *visito
     struct bytes results;
     struct hash id;
     if (!table_at(pass, CHAIN_ID, &stored, error) ||
-        !table_at(pass, CHAIN_BODY, &block.block, error) ||
+        !table_at(pass, CHAIN_BODY, &block.block, error) || !sealed_at(pass, &block.block, error) ||
         !table_at(pass, CHAIN_FINALITY, &block.finality, error) ||
         !table_at(pass, CHAIN_RESULTS, &results, error) || !check_id(pass, stored, &id, error) ||
         !check_body(pass, block.block, &id, error) || !check_results(pass, results, error)) {
@@ -255,7 +276,8 @@ static uint64_t node_count(uint64_t leaves)
     return 2 * leaves - peak_count(leaves);
 }
 
-/* Of a restored chain the blocks behind its base are looked at, with the peaks it came with. */
+/* Of a restored chain the blocks behind its base are looked at, with the peaks it came with; of a
+ * pruned one those that are left. */
 static bool begin(struct pass *pass, uint64_t *first, struct error *error)
 {
     const struct chain *chain = &pass->inspect->store.chain;
@@ -265,16 +287,17 @@ static bool begin(struct pass *pass, uint64_t *first, struct error *error)
         const struct bytes at = rocks_iterator_key(pass->tables[CHAIN_ID]);
         *first = chain->base > 0 && at.size == HEIGHT_SIZE ? load_be64(at.data) : 1;
     }
-    if (chain->base == 0) {
+    pass->height = chain->oldest > chain->base ? chain->oldest : chain->base + 1;
+    if (pass->height == 1) {
         return true;
     }
-    store_be64(key, chain->base + 1);
+    store_be64(key, pass->height);
     for (uint32_t family = 0; family < CHAIN_FAMILY_COUNT; family++) {
         if (pass->tables[family] != NULL) {
             rocksdb_iter_seek(pass->tables[family], (const char *)key, sizeof(key));
         }
     }
-    return chain_history(chain, chain->base, &pass->history, error);
+    return chain_history(chain, pass->height - 1, &pass->history, error);
 }
 
 static bool run(struct pass *pass, const struct inspect_visitor *visitor, struct error *error)
@@ -285,7 +308,7 @@ static bool run(struct pass *pass, const struct inspect_visitor *visitor, struct
     if (!begin(pass, &first, error)) {
         return false;
     }
-    for (pass->height = base + 1; pass->height <= last; pass->height++) {
+    for (; pass->height <= last; pass->height++) {
         if (!check_height(pass, visitor, error)) {
             return false;
         }
@@ -320,6 +343,7 @@ bool inspect_check_chain(struct inspect *inspect, const struct inspect_visitor *
             rocksdb_iter_destroy(pass->tables[family]);
         }
     }
+    store_buffer_free(&pass->sealed);
     free(pass);
     return sound;
 }

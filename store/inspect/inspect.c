@@ -100,6 +100,7 @@ bool inspect_open(const char *dir, const struct hash *chain_id, struct inspect *
     }
     inspect->head.decided_height = inspect->store.chain.height;
     inspect->head.base = inspect->store.chain.base;
+    inspect->head.oldest = inspect->store.chain.oldest;
     inspect->head.decided_id = inspect->store.chain.id;
     *out = inspect;
     return true;
@@ -174,8 +175,7 @@ bool inspect_read_block(struct inspect *inspect, uint64_t height, uint8_t **out,
                         struct error *error)
 {
     struct store_buffer found = {0};
-    const enum store_answer answer =
-        chain_get(&inspect->store.chain, CHAIN_BODY, height, &found, error);
+    const enum store_answer answer = chain_block(&inspect->store.chain, height, &found, error);
     *out = found.data;
     *size = found.size;
     return answer != STORE_FAILED;

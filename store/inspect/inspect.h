@@ -33,8 +33,9 @@ void inspect_close(struct inspect *inspect); /* NULL is allowed */
 struct inspect_head {
     uint64_t decided_height; /* newest block of chain.db; 0: none */
     struct hash decided_id;
-    uint64_t base;  /* where chain.db begins, restored from a snapshot; 0: it has all blocks */
-    bool has_state; /* there is a state.db and it has begun; else the rest is zero */
+    uint64_t base;   /* where chain.db begins, restored from a snapshot; 0: it has all blocks */
+    uint64_t oldest; /* from which on all blocks are there, in chain.db or sealed files */
+    bool has_state;  /* there is a state.db and it has begun; else the rest is zero */
     uint64_t applied_height;
     struct hash applied_root;
     uint64_t key_count;
@@ -72,9 +73,10 @@ struct inspect_visitor {
     void (*progress)(void *context, const char *what, uint64_t done, uint64_t total);
 };
 
-/* Every record of chain.db, read once in order of height: block bytes against their id, ids
- * against the history tree, its stored nodes and each header's hist_root, results against the
- * next header, and that nothing is missing, twice or beyond the head. */
+/* Every record of chain.db and every block of the sealed files, read once in order of height:
+ * block bytes against their id, ids against the history tree, its stored nodes and each
+ * header's hist_root, results against the next header, and that nothing is missing, twice or
+ * beyond the head. */
 MUST_USE bool inspect_check_chain(struct inspect *inspect, const struct inspect_visitor *visitor,
                                   struct error *error);
 
@@ -112,7 +114,7 @@ struct inspect_stats {
     struct inspect_count kinds[INSPECT_KIND_COUNT]; /* of the state, by a key's first byte */
 };
 
-/* Of all files of both databases. */
+/* Of all files of both databases, and of the sealed files. */
 uint64_t inspect_disk_bytes(const struct inspect *inspect);
 
 MUST_USE bool inspect_stats(struct inspect *inspect, struct inspect_stats *out,

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "store/inspect/core.h"
+#include "store/sealed/files.h"
 
 /* Counting: every record once, and the files. */
 
@@ -100,7 +101,7 @@ uint64_t inspect_disk_bytes(const struct inspect *inspect)
     if (inspect->store.state.db != NULL) {
         count_files(&inspect->store.state, &both);
     }
-    return both.disk_bytes;
+    return both.disk_bytes + sealed_bytes(inspect->store.chain.sealed);
 }
 
 bool inspect_stats(struct inspect *inspect, struct inspect_stats *out, struct error *error)

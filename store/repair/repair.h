@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "types/types.h"
 
-/* What an operator does to the databases of a stopped node.  Both take the node's lock: a running
+/* What an operator does to the databases of a stopped node.  All take the node's lock: a running
  * one is EXIT_CODE_STORE. */
 
 struct repair_job {
@@ -41,5 +41,17 @@ struct repair_sizes {
 /* Merge all table files of both databases: what was deleted or replaced gives its bytes back. */
 MUST_USE bool repair_compact(const struct repair_job *job, struct repair_sizes *out,
                              struct error *error);
+
+struct repair_prune {
+    struct repair_sizes sizes; /* sealed files included */
+    uint64_t sealed;           /* files written */
+    uint64_t unlinked;
+    uint64_t oldest_height; /* from which on blocks are there now */
+};
+
+/* All that a running node would do with its old blocks, at once: seal what can be sealed, take it
+ * out of chain.db, unlink all sealed files but the newest `keep` (store/sealed). */
+MUST_USE bool repair_prune_to(const struct repair_job *job, uint64_t keep, struct repair_prune *out,
+                              struct error *error);
 
 #endif /* STORE_REPAIR_REPAIR_H */

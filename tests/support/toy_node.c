@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "tests/support/paper.h"
 #include "wire/wire.h"
 
 enum { BLOCK_ROOM = 1024 };
@@ -28,6 +29,7 @@ static struct bytes make_block(const struct toy_node *node, const struct hash *s
                                uint8_t *out)
 {
     uint8_t header_bytes[WIRE_HEADER_SIZE_MAX];
+    uint8_t last_final[WIRE_LAST_FINAL_SIZE_MAX];
     struct block_header header = {.version = 1,
                                   .chain_id = toy_chain,
                                   .height = node->height,
@@ -43,6 +45,11 @@ static struct bytes make_block(const struct toy_node *node, const struct hash *s
     crypto_tree_root(&tree, &header.results_root);
     store_history_tree(node->store, &tree);
     crypto_tree_root(&tree, &header.hist_root);
+    if (node->carries && paper_carries(node->height)) {
+        parts.last_final_bytes =
+            bytes_of(last_final, paper_last_final(node->height - 1, last_final));
+        crypto_digest(TAG_LAST_FINAL, parts.last_final_bytes, &header.last_cert_hash);
+    }
     wire_writer_init(&writer, header_bytes, sizeof(header_bytes));
     wire_write_header(&writer, &header);
     assert_true(wire_writer_end(&writer, &parts.header_bytes));
@@ -98,7 +105,8 @@ void toy_node_grow(struct toy_node *node, uint64_t last)
 
 void toy_node_begin(struct toy_node *node)
 {
-    *node = (struct toy_node){.odd_height = node->odd_height, .undo_window = node->undo_window};
+    *node = (struct toy_node){
+        .odd_height = node->odd_height, .undo_window = node->undo_window, .carries = node->carries};
     assert_true(directory_make(&node->directory));
     toy_node_open(node);
 }

@@ -82,7 +82,7 @@ static void every_setting_is_described(void **state)
                                         "log_level",        "min_block_interval_ms",
                                         "disk_reserve_mib", "undo_window",
                                         "state_sync",       "shard_threshold_kib",
-                                        "announce_above"};
+                                        "announce_above",   "history_chunks"};
     static char docs[1 << 16];
     char text[2048];
     FILE *file = fopen(SOURCE_DIR "/docs/operations.md", "rb");
