@@ -5,7 +5,7 @@
 
 /* A peer has one session for each lane in these roles: what is new replaces what is old,
  * which may be the remains of a process that died. */
-static bool role_replaces(enum net_role role)
+bool greet_replaces(enum net_role role)
 {
     switch (role) {
     case NET_ROLE_VALIDATOR:
@@ -21,7 +21,7 @@ static bool role_replaces(enum net_role role)
 
 static void replace_locked(const struct link *link)
 {
-    if (!role_replaces(link->info.role)) {
+    if (!greet_replaces(link->info.role)) {
         return;
     }
     for (struct link *other = link->net->links; other != NULL; other = other->older) {

@@ -168,6 +168,18 @@ static void link_watch_locked(struct link *link, uint64_t now, uint64_t *due_ms)
 
 enum dial_duty { DIAL_REST, DIAL_START, DIAL_STOP, DIAL_FREE };
 
+/* The peer has dialed us: another session would only take the place of that one, on both sides by
+ * turns when both name each other. */
+static bool has_session_locked(const struct dial *dial)
+{
+    const struct link *link = dial->net->links;
+    while (link != NULL && !(link->state == LINK_OPEN && link->info.lane == dial->lane &&
+                             net_key_equal(&link->info.key, &dial->key))) {
+        link = link->older;
+    }
+    return link != NULL && greet_replaces(link->info.role);
+}
+
 /* What is to be done about it now; busy and closed are set for that. */
 static enum dial_duty dial_judge_locked(struct dial *dial, uint64_t now, uint64_t *due_ms)
 {
@@ -188,6 +200,11 @@ static enum dial_duty dial_judge_locked(struct dial *dial, uint64_t now, uint64_
     }
     if (dial->passive || now < dial->due_ms) {
         sooner(due_ms, dial->passive ? UINT64_MAX : dial->due_ms);
+        return DIAL_REST;
+    }
+    if (dial->key.size != 0 && has_session_locked(dial)) {
+        dial->due_ms = now + REST_MS;
+        sooner(due_ms, dial->due_ms);
         return DIAL_REST;
     }
     dial->busy = true;

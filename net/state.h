@@ -183,6 +183,7 @@ void receive_done(void *arg);
 void receive_post(struct link *link);
 
 /* greet.c: the handshake of a link. */
+bool greet_replaces(enum net_role role); /* one session for each lane */
 enum net_reason greet_message(struct link *link, struct bytes message);
 
 /* send.c */

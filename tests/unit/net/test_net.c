@@ -90,6 +90,36 @@ static void test_mutual(void **state)
     node_close(&b);
 }
 
+/* Both name each other and neither knows: who has been dialed does not dial back. */
+static void test_dialed_already(void **state)
+{
+    (void)state;
+    struct node a;
+    struct node b;
+    struct net_stats stats;
+    two_nodes(&a, &b);
+    node_dial(&a, &b, true, false);
+    (void)event_wait(&a, NET_EVENT_CONNECTED);
+    (void)event_wait(&b, NET_EVENT_CONNECTED);
+    node_dial(&b, &a, true, false);
+    for (uint64_t until = test_now_ms() + 200; test_now_ms() < until;) {
+        struct net_event event;
+        assert_false(net_poll(b.net, &event, 20)); /* nothing is replaced */
+    }
+    net_stats(b.net, &stats);
+    assert_int_equal(stats.connected, 1);
+    char address[sizeof(a.address)];
+    memcpy(address, a.address, sizeof(address));
+    const struct net_peer gone = {.address = address, .key = node_key(&a)};
+    node_close(&a);
+    assert_int_equal(event_wait(&b, NET_EVENT_DISCONNECTED).reason, NET_REASON_CLOSED);
+    const uint64_t patience = test_now_ms() + PATIENCE_MS; /* now it dials */
+    while (net_peer_trouble(b.net, &gone) != NET_REASON_CANNOT_CONNECT) {
+        assert_true(test_now_ms() < patience);
+    }
+    node_close(&b);
+}
+
 /* The same peer once more: the newer session stays. */
 static void test_replaced(void **state)
 {
@@ -310,11 +340,17 @@ static void test_busy_port(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_both_ways),  cmocka_unit_test(test_mutual),
-        cmocka_unit_test(test_replaced),   cmocka_unit_test(test_large_frames),
-        cmocka_unit_test(test_batches),    cmocka_unit_test(test_send_all_and_requests),
-        cmocka_unit_test(test_ping_bytes), cmocka_unit_test(test_reconnect),
-        cmocka_unit_test(test_busy_port),  cmocka_unit_test(test_held),
+        cmocka_unit_test(test_both_ways),
+        cmocka_unit_test(test_mutual),
+        cmocka_unit_test(test_dialed_already),
+        cmocka_unit_test(test_replaced),
+        cmocka_unit_test(test_large_frames),
+        cmocka_unit_test(test_batches),
+        cmocka_unit_test(test_send_all_and_requests),
+        cmocka_unit_test(test_ping_bytes),
+        cmocka_unit_test(test_reconnect),
+        cmocka_unit_test(test_busy_port),
+        cmocka_unit_test(test_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
