@@ -236,8 +236,7 @@ static bool read_training(const struct cli_call *call, struct training_options *
 static enum exit_code run(struct cli_call *call, struct error *error)
 {
     struct screen screen = {0};
-    struct audit_config config = {
-        .dir = cli_argument(call, 0), .sets_change = STATE_SETS_CHANGE, .context = &screen};
+    struct audit_config config = {.dir = cli_argument(call, 0), .context = &screen};
     struct training_options options = {.training = {.context = &screen}};
     struct audit_report report;
     struct hash chain_id;

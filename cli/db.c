@@ -1,6 +1,7 @@
 #include "cli/db.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/connect.h"
 #include "client/chaincheck/chaincheck.h"
+#include "wire/wire.h"
 
 /* gradus db check and stats; what all of them share. */
 
@@ -103,6 +105,27 @@ struct check {
     bool state_done;
 };
 
+/* The set stands in the state: of an epoch that has ended, or of the present one. */
+static bool find_set(void *context, uint64_t epoch, const struct hash *hash,
+                     struct validator_set *out)
+{
+    struct check *check = context;
+    const struct key keys[] = {key_set(epoch), key_global(GLOBAL_VALIDATORS)};
+    bool found = false;
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && !found; i++) {
+        uint8_t *value = NULL;
+        size_t size = 0;
+        struct hash digest = {{0}};
+        if (inspect_read_state(check->inspect, key_view(&keys[i]), &value, &size)) {
+            crypto_digest(TAG_VALIDATOR_SET, bytes_of(value, size), &digest);
+            found =
+                hash_equal(&digest, hash) && wire_decode_validator_set(bytes_of(value, size), out);
+        }
+        free(value);
+    }
+    return found;
+}
+
 static bool take_block(void *context, const struct inspect_block *block, struct error *error)
 {
     struct check *check = context;
@@ -166,14 +189,15 @@ static void report_json(const struct check *check, json_t *extra, const struct e
     const struct inspect_head *head = inspect_head(check->inspect);
     const struct chaincheck_report *chain = chaincheck_report(check->chain);
     json_t *json = json_pack(
-        "{s:s,s:i,s:I,s:I,s:I,s:I,s:I,s:b,s:I,s:o,s:I,s:I,s:I}", "check",
+        "{s:s,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:b,s:I,s:o,s:I,s:I,s:I}", "check",
         error->code == EXIT_CODE_OK ? "pass" : "FAIL", "exit_code", (int)error->code, "restored_at",
         (json_int_t)head->base, "decided_height", (json_int_t)head->decided_height,
-        "checked_height", (json_int_t)chain->height, "transactions", (json_int_t)chain->txs,
-        "certificates", (json_int_t)chain->certificates, "state", (int)check->state_done,
-        "applied_height", (json_int_t)head->applied_height, "state_root",
-        db_hash_json(&head->applied_root), "keys", (json_int_t)head->key_count, "proven_from",
-        (json_int_t)head->proven_from, "certified_height", (json_int_t)check->certified);
+        "checked_height", (json_int_t)chain->height, "unjudged_from",
+        (json_int_t)chain->unjudged_from, "transactions", (json_int_t)chain->txs, "certificates",
+        (json_int_t)chain->certificates, "state", (int)check->state_done, "applied_height",
+        (json_int_t)head->applied_height, "state_root", db_hash_json(&head->applied_root), "keys",
+        (json_int_t)head->key_count, "proven_from", (json_int_t)head->proven_from,
+        "certified_height", (json_int_t)check->certified);
     if (error->code != EXIT_CODE_OK) {
         (void)json_object_set_new(json, "fault", fault_json(check));
         (void)json_object_set_new(json, "error", json_string(error->detail));
@@ -196,6 +220,10 @@ static void report_text(const struct check *check)
                      "judged, as it was %s\n",
                      (unsigned long long)from, (unsigned long long)head->decided_height,
                      head->base > 0 ? "restored from a snapshot" : "pruned");
+    } else if (check->chain_done && chain->unjudged_from > 0) {
+        (void)printf("chain.db  right up to height %llu; state.db does not know yet who signs from "
+                     "height %llu on: start the node once\n",
+                     (unsigned long long)chain->height, (unsigned long long)chain->unjudged_from);
     } else if (check->chain_done) {
         (void)printf("chain.db  %llu blocks, %llu transactions, %llu certificates: all right\n",
                      (unsigned long long)head->decided_height, (unsigned long long)chain->txs,
@@ -245,7 +273,9 @@ enum exit_code db_check_dir(const struct cli_call *call, const char *dir,
         return EXIT_CODE_USAGE;
     }
     bool ready = inspect_open(dir, genesis_chain_id(genesis), &check.inspect, error);
-    ready = ready && chaincheck_create(genesis, (uint32_t)threads, &check.chain, error);
+    ready = ready &&
+            chaincheck_create(genesis, (uint32_t)threads,
+                              &(struct chaincheck_sets){&check, find_set}, &check.chain, error);
     error->code = ready ? EXIT_CODE_OK : error->code;
     const bool sound = ready && run_checks(&check, error);
     db_screen_clear(&check.screen);

@@ -33,20 +33,16 @@ static bool look(const struct cli_call *call, struct error *error)
     return ok;
 }
 
-/* The transaction.  A refusal says where to look; while nodes do not follow a change, that. */
+/* The transaction.  A refusal says where to look. */
 static enum exit_code send(const struct cli_call *call, const struct tx_wish *wish,
                            struct error *error)
 {
     const enum exit_code code = tx_command(call, wish, error);
-    if (code == EXIT_CODE_REJECTED && STATE_SETS_CHANGE) {
+    if (code == EXIT_CODE_REJECTED) {
         char text[sizeof(error->detail)];
         (void)snprintf(text, sizeof(text), "%s", error->detail);
         (void)error_set(error, EXIT_CODE_REJECTED,
                         "%.400s; gradus validator list shows the set and its changes", text);
-    } else if (code == EXIT_CODE_REJECTED) {
-        (void)error_set(error, EXIT_CODE_REJECTED,
-                        "validator sets do not change in this version (E_TYPE); the genesis set "
-                        "holds; ask for a version that changes them");
     }
     return code;
 }

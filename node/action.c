@@ -8,21 +8,12 @@
 /* The driver's half of the contract: actions in order; what must be durable is durable
  * before anything later leaves the machine.  One sync covers all records of a step. */
 
-static void send_to(struct driver *d, uint32_t to, enum net_lane lane, struct bytes bytes)
-{
-    for (uint32_t i = 0; i < d->set.count; i++) {
-        if ((to == CONSENSUS_ALL || to == i) && d->peers[i].sessions[lane] != 0) {
-            (void)net_send(d->net, d->peers[i].sessions[lane], bytes);
-        }
-    }
-}
-
 static void finish_and_send(struct driver *d, struct wire_writer *writer, uint32_t to,
                             enum net_lane lane)
 {
     struct bytes out;
     ASSERT(wire_writer_end(writer, &out));
-    send_to(d, to, lane, out);
+    peers_send(d, to, lane, out);
 }
 
 static struct wire_writer begin_message(struct driver *d, enum wire_message_kind kind)
@@ -36,7 +27,8 @@ static struct wire_writer begin_message(struct driver *d, enum wire_message_kind
 static void persist(struct driver *d, enum journal_type type, uint64_t view, struct bytes payload)
 {
     journal_append(d->journal,
-                   &(struct journal_record){.type = type, .view = view, .payload = payload});
+                   &(struct journal_record){
+                       .type = type, .epoch = d->epoch.number, .view = view, .payload = payload});
 }
 
 static void persist_proposal(struct driver *d, const struct consensus_action *action)
@@ -242,7 +234,8 @@ void action_update_ping(struct driver *d)
 
 static void get_certificates(struct driver *d, const struct consensus_action *action)
 {
-    const struct wire_get_certs get = {.from_view = action->range.view,
+    const struct wire_get_certs get = {.epoch = d->epoch.number,
+                                       .from_view = action->range.view,
                                        .to_view = action->range.view + action->range.count - 1};
     struct wire_writer writer = begin_message(d, WIRE_GET_CERTS);
     wire_write_get_certs(&writer, &get);
@@ -275,7 +268,7 @@ static void serve_record(void *context, const struct journal_record *record)
 static void serve_certificate(struct driver *d, const struct consensus_action *action)
 {
     struct serving serving = {.d = d, .to = action->to};
-    const struct journal_place place = {.epoch = 0, .view = action->range.view};
+    const struct journal_place place = {.epoch = d->epoch.number, .view = action->range.view};
     if (!journal_read_view(d->journal, place, serve_record, &serving, &d->error)) {
         return; /* d->error stops the node */
     }
@@ -312,11 +305,6 @@ static bool is_persist(enum consensus_action_kind kind)
 static void stop(struct driver *d, const struct consensus_action *action)
 {
     const unsigned long long height = action->block.height;
-    if (action->kind == CONSENSUS_DO_END_EPOCH) { /* inbound.c refuses such a block */
-        (void)error_set(&d->error, EXIT_CODE_DIVERGED,
-                        "height %llu ends the epoch: this release knows one epoch only", height);
-        return;
-    }
     (void)error_set(&d->error, EXIT_CODE_DIVERGED,
                     "%.120s: height %llu: a quorum made final what this node found bad; keep a "
                     "copy for analysis, then " BLOCKS_FETCH_AGAIN,
@@ -378,11 +366,13 @@ static void carry_out_one(struct driver *d, const struct consensus_action *actio
         catchup_begin(d);
         return;
     case CONSENSUS_DO_DIVERGED:
-    case CONSENSUS_DO_END_EPOCH:
         stop(d, action);
         return;
+    case CONSENSUS_DO_END_EPOCH:
+        return; /* DO_FINAL has seen it: epoch_poll */
     case CONSENSUS_DO_SERVE_EPOCH:
-        return; /* there is none before the first */
+        epoch_serve(d, action->epoch, action->to);
+        return;
     case CONSENSUS_DO_ENTER_VIEW:
         blocks_forget(d);
         log_line(LOG_DEBUG, "consensus", "view %llu", (unsigned long long)action->entered_view);

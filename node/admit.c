@@ -1,8 +1,8 @@
 #include "node/driver.h"
 #include "state/objects/objects.h"
 
-/* Who may open a session.  Called from threads of net: reads only what never changes after
- * the start, and the committed state, which any thread may. */
+/* Who may open a session.  Called from threads of net: reads only the gate, which has a lock, and
+ * the committed state, which any thread may. */
 
 /* A registered account that is active; NODE_REGISTER makes one for a worker's key. */
 static bool is_registered(struct driver *d, const struct net_key *key)
@@ -32,11 +32,10 @@ enum net_reason driver_admit(void *context, enum net_role role, enum net_lane la
                              const struct net_key *key)
 {
     struct driver *d = context;
-    const uint32_t validator = inbound_validator(d, key);
     bool admitted = false;
     switch (role) {
     case NET_ROLE_VALIDATOR:
-        admitted = validator < d->set.count && validator != d->self;
+        admitted = peers_admits(d, key);
         break;
     case NET_ROLE_CLIENT:
         admitted = lane == NET_LANE_BULK && is_registered(d, key);
@@ -45,7 +44,7 @@ enum net_reason driver_admit(void *context, enum net_role role, enum net_lane la
         admitted = lane == NET_LANE_BULK;
         break;
     case NET_ROLE_FULL: /* a validator that has no chain yet (node/sync/join.h) */
-        admitted = lane == NET_LANE_BULK && validator < d->set.count && validator != d->self;
+        admitted = lane == NET_LANE_BULK && peers_admits(d, key);
         break;
     case NET_ROLE_MEMBER:
         break;

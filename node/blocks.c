@@ -135,6 +135,7 @@ struct unfinal *blocks_adopt(struct driver *d, struct bytes bytes, const struct 
         u->fetched = true;
         u->hash = block_id; /* no proposal has this hash */
         u->proposal.light.block_id = block_id;
+        u->proposal.light.epoch = block->header.epoch;
         u->proposal.light.height = block->header.height;
         u->proposal.light.view = block->header.view;
     }
@@ -223,25 +224,6 @@ static bool execute(struct driver *d, const struct wire_block *block, const stru
     return true;
 }
 
-void blocks_encode_results(const struct state_outcome *outcome, struct store_buffer *out)
-{
-    size_t size = 5;
-    for (size_t i = 0; i < outcome->result_count; i++) {
-        size += outcome->results[i].size + 5;
-    }
-    out->data = malloc(size);
-    ASSERT(out->data != NULL);
-    struct wire_writer writer;
-    struct bytes encoded;
-    wire_writer_init(&writer, out->data, size);
-    wire_write_array(&writer, (uint32_t)outcome->result_count);
-    for (size_t i = 0; i < outcome->result_count; i++) {
-        wire_write_bin(&writer, outcome->results[i]);
-    }
-    ASSERT(wire_writer_end(&writer, &encoded));
-    out->size = encoded.size;
-}
-
 /* Judge a block on its parent and execute it: *tip is the state after it. */
 static enum consensus_certify judge(struct driver *d, const struct wire_block *block,
                                     const struct tip *parent, struct tip *tip,
@@ -304,7 +286,7 @@ static enum consensus_certify judge_parent(const struct driver *d, const struct 
     const struct unfinal *parent = blocks_find(d, &rest->parent_proposal);
     const struct hash *parent_id = NULL;
     if (rest->parent_view == 0) {
-        parent_id = &d->chain_id;
+        parent_id = &d->epoch.start_id;
     } else if (hash_equal(&rest->parent_proposal, &d->committed_proposal)) {
         parent_id = &d->committed.block_id;
     } else if (parent != NULL) {
@@ -312,7 +294,10 @@ static enum consensus_certify judge_parent(const struct driver *d, const struct 
     } else {
         return CONSENSUS_CERTIFY_PENDING;
     }
-    return hash_equal(parent_id, &u->parent_id) ? CONSENSUS_CERTIFY_OK : CONSENSUS_CERTIFY_BAD;
+    const bool again = rest->flags == PROPOSAL_REPROPOSED; /* E3: it is that block itself */
+    return hash_equal(parent_id, again ? &u->proposal.light.block_id : &u->parent_id)
+               ? CONSENSUS_CERTIFY_OK
+               : CONSENSUS_CERTIFY_BAD;
 }
 
 /* Execute u if its parent is.  PENDING while the parent is not. */

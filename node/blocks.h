@@ -19,6 +19,8 @@ void blocks_retry_certify(struct driver *d);
 void blocks_finalize(struct driver *d);
 /* Free accepted blocks that nobody can ask for any more. */
 void blocks_forget(struct driver *d);
+/* Free what can never be final: the epoch is over. */
+void blocks_drop_unfinal(struct driver *d);
 bool blocks_parent_tip(struct driver *d, const struct hash *parent_id, struct tip *out);
 void blocks_update_work(struct driver *d);
 void blocks_after_commit(struct driver *d, const struct wire_block *block, uint64_t height);

@@ -72,6 +72,8 @@ static bool write_header(struct driver *d, const struct tip *parent, struct bloc
 {
     uint8_t alpha[WIRE_BEACON_ALPHA_SIZE_MAX];
     struct hash output;
+    const struct state_view view = blocks_view(d, parent);
+    const struct state_epoch epoch = state_read_epoch(&view, parent->height + 1);
     header->version = BLOCK_VERSION;
     header->chain_id = d->chain_id;
     header->height = parent->height + 1;
@@ -79,8 +81,9 @@ static bool write_header(struct driver *d, const struct tip *parent, struct bloc
     header->proposer = d->self;
     header->state_root = parent->state_root;
     header->results_root = parent->results_root;
-    header->set_hash = d->set_hash;
-    header->next_set_hash = d->set_hash;
+    header->epoch = epoch.epoch;
+    header->set_hash = epoch.set_hash;
+    header->next_set_hash = epoch.next_set_hash;
     blocks_hist_root(d, parent, &header->hist_root);
     return crypto_vrf_prove(d->vrf_key, blocks_beacon_alpha(d, parent, alpha), &header->vrf_proof,
                             &output);
@@ -132,7 +135,41 @@ const struct unfinal *blocks_propose(struct driver *d, const struct wire_proposa
     return own;
 }
 
-void blocks_build(struct driver *d, const struct consensus_action *action)
+static void offer(struct driver *d, const struct wire_proposal *message,
+                  const struct consensus_event *event)
+{
+    if (!shards_wanted(d, message->block.size)) {
+        (void)blocks_propose(d, message, event);
+    } else if (!shards_build(d, message, event)) {
+        blocks_build_failed(d, message->proposal.light.view);
+    }
+}
+
+/* E3: on a boundary block stands that block again, in another view. */
+static void propose_again(struct driver *d, const struct consensus_action *action)
+{
+    const struct unfinal *u = blocks_find(d, &action->build.parent.proposal);
+    if (u == NULL) {
+        blocks_build_failed(d, action->build.view);
+        return;
+    }
+    struct wire_proposal message = {.block = bytes_of(u->block, u->block_size)};
+    message.proposal.light = u->proposal.light;
+    message.proposal.light.view = action->build.view;
+    message.proposal.rest = (struct proposal_rest){.version = PROPOSAL_VERSION,
+                                                   .chain_id = d->chain_id,
+                                                   .flags = PROPOSAL_REPROPOSED,
+                                                   .parent_view = action->build.parent.view,
+                                                   .parent_proposal = u->hash,
+                                                   .block_size = (uint32_t)u->block_size,
+                                                   .leader = d->self};
+    struct consensus_event event = {.kind = CONSENSUS_ON_BUILT, .from = d->self};
+    event.proposal.empty = u->empty;
+    event.proposal.due_work = true;
+    offer(d, &message, &event);
+}
+
+static void build_new(struct driver *d, const struct consensus_action *action)
 {
     static struct picked picked; /* the driver's thread only */
     static uint8_t last_final_buffer[WIRE_LAST_FINAL_SIZE_MAX];
@@ -159,6 +196,7 @@ void blocks_build(struct driver *d, const struct consensus_action *action)
     }
     struct wire_proposal message = {0};
     message.block = encode(d, &header, last_final, &picked, &message.proposal.light.block_id);
+    message.proposal.light.epoch = header.epoch;
     message.proposal.light.view = header.view;
     message.proposal.light.height = header.height;
     message.proposal.light.next_set_hash = header.next_set_hash;
@@ -172,9 +210,14 @@ void blocks_build(struct driver *d, const struct consensus_action *action)
     event.proposal.empty = picked.count == 0;
     const struct state_view view = blocks_view(d, &parent);
     event.proposal.due_work = parent.unsealed || state_block_is_due(&view, header.time_ms);
-    if (!shards_wanted(d, message.block.size)) {
-        (void)blocks_propose(d, &message, &event);
-    } else if (!shards_build(d, &message, &event)) {
-        blocks_build_failed(d, header.view);
+    offer(d, &message, &event);
+}
+
+void blocks_build(struct driver *d, const struct consensus_action *action)
+{
+    if (action->build.repropose) {
+        propose_again(d, action);
+    } else {
+        build_new(d, action);
     }
 }

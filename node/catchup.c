@@ -69,12 +69,13 @@ static void forget(struct driver *d)
     d->catchup.window = CATCHUP_WINDOW_MIN;
 }
 
-/* The next peer with a bulk session; false when there is none. */
+/* The next peer with a bulk session; false when there is none.  For who is epochs behind, the
+ * members may all be others. */
 static bool choose_peer(struct driver *d)
 {
-    for (uint32_t i = 1; i <= d->set.count; i++) {
-        const uint32_t peer = (d->catchup.peer + i) % d->set.count;
-        if (peer != d->self && d->peers[peer].sessions[NET_LANE_BULK] != 0) {
+    for (uint32_t i = 1; i <= PEER_MAX; i++) {
+        const uint32_t peer = (d->catchup.peer + i) % PEER_MAX;
+        if (d->peers[peer].sessions[NET_LANE_BULK] != 0) {
             d->catchup.peer = peer;
             return true;
         }
@@ -158,7 +159,8 @@ static bool evidence_proves(struct driver *d, const struct finality *finality, u
 {
     static struct certificate certificate; /* 8 KB; the driver's thread only */
     const uint64_t index = finality->light.height - (d->committed.height + 1);
-    if (!hash_equal(&d->catchup.slots[index].id, &finality->light.block_id)) {
+    if (finality->light.epoch != d->epoch.number || /* the next set's turn comes */
+        !hash_equal(&d->catchup.slots[index].id, &finality->light.block_id)) {
         return false;
     }
     inbound_finality_certificate(finality, &certificate);
@@ -318,6 +320,9 @@ static void advance(struct driver *d)
         return; /* a lie behind what is proven shows again when that is committed */
     }
     drop_front(d, proven);
+    if (d->epoch.over) {
+        return; /* no more for this core: epoch_poll makes the next one */
+    }
     d->committed_view = evidence.light.view;
     inbound_finality_certificate(&evidence, &certificate);
     d->committed_proposal = certificate.proposal;
@@ -391,10 +396,34 @@ static void take_block(struct driver *d, struct catchup_slot *slot, const struct
     advance(d);
 }
 
+static void ask_on(struct driver *d)
+{
+    if (d->catchup.active && !driver_failed(d)) {
+        if (d->catchup.end_height <= d->committed.height + 1) {
+            d->catchup.end_height = UINT64_MAX; /* what was its end may have moved on */
+        }
+        ask_more(d);
+    }
+}
+
+void catchup_reseat(struct driver *d, const struct net_key *fetching)
+{
+    const uint32_t peer = peers_find(d, fetching);
+    d->catchup.peer = peer == PEER_NOBODY ? 0 : peer;
+}
+
+void catchup_go_on(struct driver *d)
+{
+    if (d->catchup.active && !d->epoch.over && !driver_failed(d)) {
+        advance(d);
+        ask_on(d);
+    }
+}
+
 void catchup_answer(struct driver *d, const struct net_event *event)
 {
     static struct api_answer answer; /* the driver's thread only */
-    if (!d->catchup.active || inbound_validator(d, &event->key) != d->catchup.peer) {
+    if (!d->catchup.active || peers_find(d, &event->key) != d->catchup.peer) {
         return;
     }
     const uint64_t first = d->committed.height + 1;
@@ -414,12 +443,7 @@ void catchup_answer(struct driver *d, const struct net_event *event)
         on_refusal(d, height, answer.code);
         return;
     }
-    if (d->catchup.active && !driver_failed(d)) {
-        if (d->catchup.end_height <= d->committed.height + 1) {
-            d->catchup.end_height = UINT64_MAX; /* what was its end may have moved on */
-        }
-        ask_more(d);
-    }
+    ask_on(d);
 }
 
 void catchup_close(struct driver *d)

@@ -50,6 +50,10 @@ void catchup_poll(struct driver *d);
 /* Blocks became final by our own votes: the window moves on. */
 void catchup_committed(struct driver *d, uint64_t count);
 void catchup_answer(struct driver *d, const struct net_event *event);
+/* Another epoch: the peers have other numbers.  fetching: whom the blocks come from. */
+void catchup_reseat(struct driver *d, const struct net_key *fetching);
+/* What is held may be proven by the next epoch's set. */
+void catchup_go_on(struct driver *d);
 void catchup_close(struct driver *d); /* frees what it holds */
 
 #endif /* NODE_CATCHUP_H */

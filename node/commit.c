@@ -20,6 +20,25 @@ void blocks_encode_finality(const struct finality *finality, struct store_buffer
     out->size = encoded.size;
 }
 
+void blocks_encode_results(const struct state_outcome *outcome, struct store_buffer *out)
+{
+    size_t size = 5;
+    for (size_t i = 0; i < outcome->result_count; i++) {
+        size += outcome->results[i].size + 5;
+    }
+    out->data = malloc(size);
+    ASSERT(out->data != NULL);
+    struct wire_writer writer;
+    struct bytes encoded;
+    wire_writer_init(&writer, out->data, size);
+    wire_write_array(&writer, (uint32_t)outcome->result_count);
+    for (size_t i = 0; i < outcome->result_count; i++) {
+        wire_write_bin(&writer, outcome->results[i]);
+    }
+    ASSERT(wire_writer_end(&writer, &encoded));
+    out->size = encoded.size;
+}
+
 static void finality_of(const struct unfinal *u, const struct certificate *certificate,
                         struct finality *out)
 {
@@ -154,6 +173,20 @@ void blocks_forget(struct driver *d)
     }
 }
 
+void blocks_drop_unfinal(struct driver *d)
+{
+    struct unfinal **link = &d->unfinals;
+    while (*link != NULL) {
+        struct unfinal *u = *link;
+        if (u->final) {
+            link = &u->next;
+        } else {
+            *link = u->next;
+            blocks_unfinal_free(u);
+        }
+    }
+}
+
 static bool commit_one(struct driver *d, struct unfinal *u)
 {
     static struct wire_block block; /* 8 KB; the driver's thread only */
@@ -167,6 +200,8 @@ static bool commit_one(struct driver *d, struct unfinal *u)
     }
     ASSERT(wire_decode_block(bytes_of(u->block, u->block_size), &block));
     blocks_after_commit(d, &block, u->tip.height);
+    d->epoch.over =
+        d->epoch.over || !hash_equal(&block.header.next_set_hash, &d->set_hash); /* E4 */
     return true;
 }
 
@@ -323,7 +358,7 @@ void blocks_finalize(struct driver *d)
     blocks_update_work(d); /* now: alone we would go on and on for what is done */
     evidence_keep(d);
     if (d->committed_view > VIEW_WINDOW &&
-        !journal_prune(d->journal, 0, d->committed_view - VIEW_WINDOW, &d->error)) {
+        !journal_prune(d->journal, d->epoch.number, d->committed_view - VIEW_WINDOW, &d->error)) {
         return; /* d->error stops the node */
     }
 }

@@ -9,6 +9,7 @@
 
 #include <ini.h>
 
+#include "base/hex.h"
 #include "store/store.h"
 
 enum option_kind { OPTION_TEXT, OPTION_PATH, OPTION_NUMBER };
@@ -115,14 +116,41 @@ static bool set_option(struct loading *loading, const char *name, const char *va
     return refuse(loading, name, "no such setting; see gradus node run --help");
 }
 
+/* A place for the address of the peer with this network key. */
+static char *name_peer(struct loading *loading, const char *name)
+{
+    struct node_config *config = loading->config;
+    struct public_key key;
+    uint32_t i = 0;
+    if (!hex_decode(name, key.bytes, PUBLIC_KEY_SIZE)) {
+        (void)refuse(loading, name, "a peer's name is its network key, 66 hexadecimal digits");
+        return NULL;
+    }
+    while (i < config->named_count && !public_key_equal(&config->named[i].key, &key)) {
+        i++;
+    }
+    if (i == CONFIG_NAMED_MAX) {
+        (void)refuse(loading, name, "too many peers by key");
+        return NULL;
+    }
+    config->named_count += i == config->named_count ? 1 : 0;
+    config->named[i].key = key;
+    return config->named[i].address;
+}
+
 static bool set_peer(struct loading *loading, const char *name, const char *value)
 {
     char *end = NULL;
     const unsigned long index = strtoul(name, &end, 10);
-    if (!isdigit((unsigned char)name[0]) || *end != '\0' || index >= VALIDATOR_COUNT_MAX) {
-        return refuse(loading, name, "a peer's name is its index in the validator set");
+    const bool by_key = strlen(name) == (size_t)2 * PUBLIC_KEY_SIZE;
+    if (!by_key &&
+        (!isdigit((unsigned char)name[0]) || *end != '\0' || index >= VALIDATOR_COUNT_MAX)) {
+        return refuse(loading, name, "a peer's name is its index in the validator set, or its key");
     }
-    char *out = loading->config->peers[index];
+    char *out = by_key ? name_peer(loading, name) : loading->config->peers[index];
+    if (out == NULL) {
+        return false;
+    }
     if (out[0] != '\0') {
         return refuse(loading, name, "peer given twice");
     }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "types/limits.h"
+#include "types/types.h"
 
 /* The settings of one node: local, never hashed, never shared (what all nodes must agree
  * on is in the genesis file).  One table in config.c holds name, range, default and help
@@ -16,10 +17,15 @@
  *     data_dir = data                 1 = 127.0.0.1:4701
  *     listen = 127.0.0.1:4702
  *
- * A peer's name is its index in the genesis validator set.  Relative paths are relative
+ * A peer's name is its index in the genesis validator set, or for one that came later its
+ * network key, 66 hexadecimal digits; who is named by key is admitted.  Relative paths are relative
  * to the file's folder.  Unknown, repeated or out-of-range settings are refused. */
 
-enum { CONFIG_PATH_MAX = 512, CONFIG_HISTORY_ALL = 1000000 };
+enum {
+    CONFIG_PATH_MAX = 512,
+    CONFIG_HISTORY_ALL = 1000000,
+    CONFIG_NAMED_MAX = 128, /* peers by key: as many as a set has members */
+};
 
 struct node_config {
     char genesis[CONFIG_PATH_MAX];
@@ -35,6 +41,11 @@ struct node_config {
     uint64_t announce_above;
     uint64_t history_chunks;                                /* CONFIG_HISTORY_ALL: none is pruned */
     char peers[VALIDATOR_COUNT_MAX][ENDPOINT_SIZE_MAX + 1]; /* empty: not named */
+    uint32_t named_count;
+    struct config_named {
+        struct public_key key; /* of its network key */
+        char address[ENDPOINT_SIZE_MAX + 1];
+    } named[CONFIG_NAMED_MAX];
 };
 
 /* Read path into *config.  On false error->code is EXIT_CODE_BAD_CONFIG and

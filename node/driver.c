@@ -89,14 +89,18 @@ void driver_drain(struct driver *d)
 
 static void on_connected(struct driver *d, const struct net_event *event)
 {
-    const uint32_t from = inbound_validator(d, &event->key);
-    if (from >= d->set.count || event->role != NET_ROLE_VALIDATOR) {
+    if (event->role != NET_ROLE_VALIDATOR) {
+        return;
+    }
+    const uint32_t from = peers_enter(d, &event->key);
+    if (from == PEER_NOBODY) {
+        net_session_close(d->net, event->session);
         return;
     }
     d->peers[from].sessions[event->lane] = event->session;
     d->peers[from].heard_ms = driver_now_ms();
     if (event->lane == NET_LANE_VOTE) {
-        log_line(LOG_INFO, "net", "validator %u connected", from);
+        log_line(LOG_INFO, "net", "%s %u connected", peers_word(d, from), from);
         driver_step(d, &(struct consensus_event){.kind = CONSENSUS_ON_PEER_UP, .from = from});
     } else {
         forward_pool(d, from);
@@ -105,16 +109,17 @@ static void on_connected(struct driver *d, const struct net_event *event)
 
 static void on_disconnected(struct driver *d, const struct net_event *event)
 {
-    const uint32_t from = inbound_validator(d, &event->key);
-    if (from < d->set.count && d->peers[from].sessions[event->lane] == event->session) {
+    const uint32_t from = peers_find(d, &event->key);
+    if (from != PEER_NOBODY && d->peers[from].sessions[event->lane] == event->session) {
         d->peers[from].sessions[event->lane] = 0;
-        log_line(LOG_INFO, "net", "validator %u disconnected in lane %d: %s", from,
+        log_line(LOG_INFO, "net", "%s %u disconnected in lane %d: %s", peers_word(d, from), from,
                  (int)event->lane, net_reason_text(event->reason));
     }
 }
 
 static void on_net_event(struct driver *d, const struct net_event *event)
 {
+    epoch_poll(d);
     switch (event->kind) {
     case NET_EVENT_CONNECTED:
         on_connected(d, event);
@@ -173,6 +178,7 @@ static void refresh_admission(struct driver *d)
 
 void driver_run_timers(struct driver *d)
 {
+    epoch_poll(d);
     shards_poll(d); /* before a timer that is about the same block */
     if (driver_now_ms() >= d->timer_at_ms) {
         d->timer_at_ms = UINT64_MAX;
@@ -186,8 +192,10 @@ void driver_run_timers(struct driver *d)
     forward_poll(d);
     expire_pool(d);
     refresh_admission(d);
+    peers_poll(d);
     blocks_update_work(d);
     driver_drain(d);
+    epoch_poll(d);
     action_update_ping(d);
     watch_poll(d);
 }
@@ -274,7 +282,10 @@ enum exit_code node_run(const struct node_config *config, struct error *error)
     const bool opened = restart_open(d, error) && open_sealer(d, &sealer, error);
     if (opened) {
         error->code = EXIT_CODE_OK; /* a probe for an absent file may have left its word */
-        log_line(LOG_INFO, "node", "running validator=%u height=%llu", d->self,
+        const bool has_seat = d->self != CONSENSUS_OBSERVER;
+        log_line(has_seat ? LOG_INFO : LOG_ODD, "node", "running %s%u epoch=%llu height=%llu",
+                 has_seat ? "validator=" : "as an observer, no seat has these keys; validators=",
+                 has_seat ? d->self : d->set.count, (unsigned long long)d->epoch.number,
                  (unsigned long long)d->committed.height);
         loop(d);
         if (driver_failed(d)) {

@@ -12,10 +12,12 @@
 #include "node/budget.h"
 #include "node/catchup.h"
 #include "node/config.h"
+#include "node/epoch.h"
 #include "node/evidence.h"
 #include "node/explain/watch.h"
 #include "node/guard.h"
 #include "node/mempool.h"
+#include "node/peers.h"
 #include "node/recent.h"
 #include "node/syncer.h"
 #include "state/state.h"
@@ -31,7 +33,8 @@
  *
  *   driver.c    the loop: next event -> step -> carry out actions
  *   inbound.c   bytes from validators -> checked events, proposed.c: of proposals
- *   admit.c     who may open a session
+ *   admit.c     who may open a session, peers.c: who is connected
+ *   epoch.c     from one set of validators to the next
  *   shards.c    blocks that travel in shards, coding.c: what a worker does for them
  *   evidence.c  votes that prove a validator guilty, until the chain has them
  *   forward.c   transactions to the other validators
@@ -80,11 +83,6 @@ struct unfinal {
     size_t results_size;
 };
 
-struct peer {
-    uint64_t sessions[NET_LANE_COUNT]; /* 0: not connected */
-    uint64_t heard_ms;                 /* monotonic time of its last message */
-};
-
 enum {
     DRIVER_QUEUE_MAX = CONSENSUS_ACTIONS_MAX + 64, /* answers to one step's requests */
     DRIVER_CERTIFY_MAX = CONSENSUS_HISTORY_MAX,    /* one for each record of the core */
@@ -109,7 +107,8 @@ struct driver {
     struct node_config config;
     struct genesis *genesis; /* owned */
     struct hash chain_id;
-    struct validator_set set;
+    struct epoch epoch;
+    struct validator_set set; /* of this epoch, as is set_hash */
     struct hash set_hash;
     uint32_t self; /* index, or CONSENSUS_OBSERVER */
     struct crypto_key *consensus_key, *network_key, *vrf_key;
@@ -136,7 +135,8 @@ struct driver {
 
     struct guard guard;
     struct net *net;
-    struct peer peers[VALIDATOR_COUNT_MAX];
+    struct peer peers[PEER_MAX];
+    struct gate *gate;
     struct mempool *pool;
     struct forward forward;
     struct budget waste;    /* useless transactions, by key */
@@ -177,7 +177,7 @@ struct driver {
     uint64_t ping_view, ping_final_view; /* what the pings say, ... */
     uint64_t ping_ms;                    /* ... since when */
     uint64_t expire_ms;                  /* the pool was last searched for expired ones */
-    uint64_t step_count, verdict_counts[CONSENSUS_MALFORMED + 1];
+    uint64_t step_count, verdict_counts[CONSENSUS_NEXT_EPOCH + 1];
 };
 
 /* Clocks: the only ones of the node. */
@@ -196,7 +196,6 @@ bool driver_failed(const struct driver *d);
 
 /* inbound.c */
 void inbound_frame(struct driver *d, const struct net_event *event);
-uint32_t inbound_validator(const struct driver *d, const struct net_key *key);
 /* Take in a transaction from the peer with this key; answers the admission code and the id.
  * forward: tell the other validators. */
 enum code inbound_tx(struct driver *d, const struct net_key *from, struct bytes raw, bool forward,

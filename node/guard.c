@@ -1,6 +1,7 @@
 #include "node/guard.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,10 +11,21 @@
 #include "node/driver.h"
 #include "node/node.h"
 
+/* Who has no seat has nothing to sign: the guard waits for the epoch that gives one. */
+static void ask(struct driver *d)
+{
+    memset(&d->guard.core, 0, sizeof(d->guard.core));
+    d->guard.seated = d->self < d->set.count && d->set.count >= CONSENSUS_GUARD_COUNT_MIN;
+    d->guard.limit_told = false;
+    if (d->guard.seated) {
+        consensus_guard_init(&d->guard.core, d->set.count, d->self);
+    }
+}
+
 static void activate(struct driver *d, const char *why)
 {
     d->guard.active = true;
-    consensus_guard_init(&d->guard.core, d->set.count, d->self);
+    ask(d);
     log_line(LOG_ODD, "guard",
              "%s: no vote until %u others have said in which view they are, and a block above "
              "that is final",
@@ -29,10 +41,22 @@ static bool go_on_alone(struct driver *d, const struct sign_state_status *sign, 
                           error);
 }
 
+void guard_epoch(struct driver *d)
+{
+    if (!d->guard.active || driver_failed(d)) {
+        return;
+    }
+    ask(d);
+    if (!d->guard.seated && d->self < d->set.count) {
+        log_line(LOG_ODD, "guard", "fewer than %d validators: this one does not vote",
+                 CONSENSUS_GUARD_COUNT_MIN);
+    }
+}
+
 static bool journal_lost(struct driver *d, const struct sign_state_status *sign,
                          struct error *error)
 {
-    if (d->set.count < CONSENSUS_GUARD_COUNT_MIN) {
+    if (d->set.count < CONSENSUS_GUARD_COUNT_MIN && d->self < d->set.count) {
         return go_on_alone(d, sign, error);
     }
     if (!d->signer.guard(d->signer.context, error)) {
@@ -107,7 +131,8 @@ static uint64_t proven_view(const struct driver *d, bool present, uint64_t epoch
 
 void guard_hear(struct driver *d, uint32_t from, const struct wire_status *status)
 {
-    if (!d->guard.active || d->guard.core.known) {
+    if (!d->guard.active || !d->guard.seated || d->guard.core.known ||
+        status->epoch != d->epoch.number) {
         return;
     }
     const uint64_t by_final =
@@ -137,7 +162,8 @@ void guard_meet(struct driver *d, const struct vote *vote)
 
 void guard_meet_certificate(struct driver *d, const struct certificate *certificate)
 {
-    if (d->self < d->set.count && validator_bitmap_get(&certificate->signers, d->self)) {
+    if (certificate->epoch == d->epoch.number && d->self < d->set.count &&
+        validator_bitmap_get(&certificate->signers, d->self)) {
         guard_meet(d, &(struct vote){.kind = certificate->kind,
                                      .epoch = certificate->epoch,
                                      .view = certificate->view,
@@ -150,7 +176,7 @@ void guard_poll(struct driver *d)
 {
     struct consensus_status status;
     struct guard *guard = &d->guard;
-    if (!guard->active || driver_failed(d)) {
+    if (!guard->active || !guard->seated || driver_failed(d)) {
         return;
     }
     if (guard->core.known && !guard->limit_told) {

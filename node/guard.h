@@ -16,6 +16,7 @@ struct driver;
 
 struct guard {
     bool active;
+    bool seated;     /* core asks: a member of a set in which it can end */
     bool limit_told; /* in the log */
     struct consensus_guard core;
     struct sign_journal journal; /* what the journal said when it was opened */
@@ -35,6 +36,8 @@ void guard_hear(struct driver *d, uint32_t from, const struct wire_status *statu
  * knows it the node stops, and is guarded when it starts again. */
 void guard_meet(struct driver *d, const struct vote *vote);
 void guard_meet_certificate(struct driver *d, const struct certificate *certificate);
+/* Another epoch has begun: of the views of the one before nobody is asked any more. */
+void guard_epoch(struct driver *d);
 /* Ends the guard when it may end. */
 void guard_poll(struct driver *d);
 

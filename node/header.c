@@ -70,6 +70,29 @@ uint64_t blocks_carried_height(const struct wire_block *block, const struct tip 
     return block->has_last_final ? block->last_final.light.height : parent->carried_height;
 }
 
+/* E1, 17.5: epoch and sets follow from the parent's state; 3.8.3: nobody follows a set that its
+ * predecessors did not make final. */
+static const char *epoch_fault(struct driver *d, const struct wire_block *block,
+                               const struct tip *parent)
+{
+    const struct block_header *header = &block->header;
+    const struct state_view view = blocks_view(d, parent);
+    const struct state_epoch epoch = state_read_epoch(&view, header->height);
+    if (header->epoch != epoch.epoch) {
+        return "epoch";
+    }
+    if (!hash_equal(&header->set_hash, &epoch.set_hash)) {
+        return "set_hash";
+    }
+    if (!hash_equal(&header->next_set_hash, &epoch.next_set_hash)) {
+        return "next_set_hash";
+    }
+    const bool first = epoch.epoch > 0 && parent->height == epoch.start_height;
+    return first && (!block->has_last_final || block->last_final.light.height != epoch.start_height)
+               ? "last_final of the boundary"
+               : NULL;
+}
+
 const char *blocks_header_fault(struct driver *d, const struct wire_block *block,
                                 const struct tip *parent)
 {
@@ -98,5 +121,5 @@ const char *blocks_header_fault(struct driver *d, const struct wire_block *block
          !hash_equal(&digest, &block->last_final.light.block_id))) {
         return "last_final";
     }
-    return NULL;
+    return epoch_fault(d, block, parent);
 }

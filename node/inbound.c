@@ -10,34 +10,29 @@
 /* Bytes from validators become checked events: decoded, from the right sender, signatures
  * verified unless the core would refuse the event anyway. */
 
-uint32_t inbound_validator(const struct driver *d, const struct net_key *key)
-{
-    for (uint32_t i = 0; i < d->set.count; i++) {
-        const struct net_key known = net_key_of_node(&d->set.items[i].network);
-        if (net_key_equal(&known, key)) {
-            return i;
-        }
-    }
-    return UINT32_MAX;
-}
-
-void inbound_vote_digest(const struct driver *d, const struct vote *vote, struct hash *out)
+static void vote_digest(const struct driver *d, const struct hash *set_hash,
+                        const struct vote *vote, struct hash *out)
 {
     uint8_t buffer[WIRE_VOTE_PREIMAGE_SIZE_MAX];
     struct wire_writer writer;
     struct bytes preimage;
     wire_writer_init(&writer, buffer, sizeof(buffer));
-    wire_write_vote_preimage(&writer, &d->chain_id, &d->set_hash, vote);
+    wire_write_vote_preimage(&writer, &d->chain_id, set_hash, vote);
     ASSERT(wire_writer_end(&writer, &preimage));
     crypto_digest(wire_vote_tag(vote->kind), preimage, out);
+}
+
+void inbound_vote_digest(const struct driver *d, const struct vote *vote, struct hash *out)
+{
+    vote_digest(d, &d->set_hash, vote, out);
 }
 
 /* A peer that breaks rules fills no disk with lines about it. */
 void inbound_odd(struct driver *d, uint32_t validator, const char *what)
 {
-    const struct public_key *key = &d->set.items[validator].network;
-    if (budget_spend(&d->oddities, bytes_of(key->bytes, PUBLIC_KEY_SIZE), driver_now_ms())) {
-        log_line(LOG_ODD, "peer", "validator %u %s", validator, what);
+    const struct net_key *key = &d->peers[validator < PEER_MAX ? validator : 0].key;
+    if (budget_spend(&d->oddities, bytes_of(key->bytes, key->size), driver_now_ms())) {
+        log_line(LOG_ODD, "peer", "%s %u %s", peers_word(d, validator), validator, what);
     }
 }
 
@@ -59,22 +54,20 @@ void inbound_remember_good(const struct driver *d, const struct hash *digest)
 
 /* K6: a signature is verified once; it is known by all its bytes, its signer and what it
  * signs.  The digest of a vote has a tag, so this one meets none of another kind. */
-static bool signature_holds(const struct driver *d, uint32_t validator, const struct hash *digest,
-                            const struct signature *signature)
+static bool signature_holds(const struct driver *d, const struct public_key *key,
+                            const struct hash *digest, const struct signature *signature)
 {
     struct crypto_sha256 sha;
     struct hash seen;
-    uint8_t index[4];
-    store_le32(index, validator);
     crypto_sha256_init(&sha);
     crypto_sha256_update(&sha, bytes_of(digest->bytes, HASH_SIZE));
-    crypto_sha256_update(&sha, bytes_of(index, sizeof(index)));
+    crypto_sha256_update(&sha, bytes_of(key->bytes, PUBLIC_KEY_SIZE));
     crypto_sha256_update(&sha, bytes_of(signature->bytes, SIGNATURE_SIZE));
     crypto_sha256_final(&sha, &seen);
     if (inbound_known_good(d, &seen)) {
         return true;
     }
-    const bool holds = crypto_verify(&d->set.items[validator].consensus, digest, signature);
+    const bool holds = crypto_verify(key, digest, signature);
     if (holds) {
         inbound_remember_good(d, &seen);
     }
@@ -88,7 +81,7 @@ bool inbound_vote_valid(const struct driver *d, const struct vote *vote)
         return false;
     }
     inbound_vote_digest(d, vote, &digest);
-    return signature_holds(d, vote->validator, &digest, &vote->signature);
+    return signature_holds(d, &d->set.items[vote->validator].consensus, &digest, &vote->signature);
 }
 
 bool inbound_certificate_valid(const struct driver *d, const struct certificate *certificate)
@@ -97,19 +90,24 @@ bool inbound_certificate_valid(const struct driver *d, const struct certificate 
                               .epoch = certificate->epoch,
                               .view = certificate->view,
                               .proposal = certificate->proposal};
+    struct epoch_set of;
     struct hash digest;
     uint32_t used = 0;
-    inbound_vote_digest(d, &vote, &digest);
+    if (!epoch_set_of(d, certificate->epoch, &of)) {
+        return false;
+    }
+    vote_digest(d, of.hash, &vote, &digest);
     for (uint32_t i = 0; i < VALIDATOR_COUNT_MAX; i++) {
         if (!validator_bitmap_get(&certificate->signers, i)) {
             continue;
         }
-        if (i >= d->set.count || !signature_holds(d, i, &digest, &certificate->signatures[used])) {
+        if (i >= of.set->count || !signature_holds(d, &of.set->items[i].consensus, &digest,
+                                                   &certificate->signatures[used])) {
             return false;
         }
         used++;
     }
-    return used >= validator_quorum(d->set.count);
+    return used >= validator_quorum(of.set->count);
 }
 
 void inbound_finality_certificate(const struct finality *finality, struct certificate *out)
@@ -134,11 +132,21 @@ void inbound_finality_certificate(const struct finality *finality, struct certif
     memcpy(out->signatures, finality->signatures, sizeof(out->signatures));
 }
 
+static bool other_epoch(const struct driver *d, uint64_t epoch)
+{
+    return epoch != d->epoch.number;
+}
+
 static void on_vote(struct driver *d, uint32_t from, struct bytes body)
 {
     struct consensus_event event = {.kind = CONSENSUS_ON_VOTE, .from = from};
-    if (!wire_decode_vote(body, &event.vote) || event.vote.validator != from ||
-        event.vote.kind == VOTE_PROPOSE) {
+    const bool decoded = wire_decode_vote(body, &event.vote);
+    if (decoded && other_epoch(d, event.vote.epoch)) { /* seats are others there */
+        driver_step(d, &event);
+        epoch_hold(d, event.vote.epoch);
+        return;
+    }
+    if (!decoded || event.vote.validator != from || event.vote.kind == VOTE_PROPOSE) {
         inbound_odd(d, from, "sent a malformed vote");
         return;
     }
@@ -170,8 +178,11 @@ static void take_certificate(struct driver *d, uint32_t from, const struct certi
     if (screened == CONSENSUS_ACCEPTED) {
         guard_meet_certificate(d, certificate);
     }
-    evidence_certificate(d, certificate, screened == CONSENSUS_ACCEPTED);
+    if (certificate->epoch == d->epoch.number) {
+        evidence_certificate(d, certificate, screened == CONSENSUS_ACCEPTED);
+    }
     driver_step(d, &event);
+    epoch_hold(d, certificate->epoch);
 }
 
 static void on_status(struct driver *d, uint32_t from, struct bytes body, bool fresh)
@@ -181,7 +192,8 @@ static void on_status(struct driver *d, uint32_t from, struct bytes body, bool f
         inbound_odd(d, from, "sent a malformed status");
         return;
     }
-    if (fresh) { /* what a ping carries may be older than the connection */
+    if (fresh && status.epoch ==
+                     d->epoch.number) { /* what a ping carries may be older than the connection */
         guard_hear(d, from, &status);
     }
     if (status.has_last_final) {
@@ -344,15 +356,19 @@ static void on_txs(struct driver *d, const struct net_key *from, struct bytes bo
     }
 }
 
-void inbound_frame(struct driver *d, const struct net_event *event)
+static void on_shards(struct driver *d, uint32_t from, const struct wire_message *message)
+{
+    if (message->kind == WIRE_SHARD) {
+        shards_on_shard(d, from, message->body);
+    } else {
+        shards_on_get_shards(d, from, message->body);
+    }
+}
+
+static void take_message(struct driver *d, uint32_t from, const struct net_event *event)
 {
     static struct certificate certificate; /* 8 KB; the driver's thread only */
-    const uint32_t from = inbound_validator(d, &event->key);
     struct wire_message message;
-    if (from >= d->set.count || event->role != NET_ROLE_VALIDATOR) {
-        return; /* clients ask with requests */
-    }
-    d->peers[from].heard_ms = driver_now_ms();
     if (!wire_decode_message(event->bytes, &message)) {
         inbound_odd(d, from, "sent bytes that are no message");
         return;
@@ -386,13 +402,25 @@ void inbound_frame(struct driver *d, const struct net_event *event)
         on_txs(d, &event->key, message.body);
         return;
     case WIRE_SHARD:
-        shards_on_shard(d, from, message.body);
-        return;
-    case WIRE_GET_SHARDS:
-        shards_on_get_shards(d, from, message.body);
+    case WIRE_GET_SHARDS: /* a shard is a member's */
+        if (peers_is_member(d, from) && d->self != CONSENSUS_OBSERVER) {
+            on_shards(d, from, &message);
+        }
         return;
     case WIRE_BLOCK:
     case WIRE_WAKE:
         return;
     }
+}
+
+void inbound_frame(struct driver *d, const struct net_event *event)
+{
+    const uint32_t from = peers_find(d, &event->key);
+    if (from == PEER_NOBODY || event->role != NET_ROLE_VALIDATOR) {
+        return; /* clients ask with requests */
+    }
+    d->peers[from].heard_ms = driver_now_ms();
+    d->epoch.frame = event->kind == NET_EVENT_FRAME ? event : NULL;
+    take_message(d, from, event);
+    d->epoch.frame = NULL;
 }

@@ -13,6 +13,16 @@ static bool is_da_right(const struct driver *d, const struct proposal_rest *rest
     return rest->da_mode == DA_FULL || shards_fields_hold(d, rest, &code);
 }
 
+/* A block is proposed by its proposer in its view, or again in a later one (E3). */
+static bool is_place_right(const struct proposal *proposal, const struct block_header *header)
+{
+    const struct proposal_light *light = &proposal->light;
+    const struct proposal_rest *rest = &proposal->rest;
+    return rest->flags == PROPOSAL_REPROPOSED ? light->view > header->view
+                                              : rest->flags == 0 && light->view == header->view &&
+                                                    rest->leader == header->proposer;
+}
+
 /* A rule that needs the proposal and its block alone (R4): false is a reason for NULLIFY. */
 static bool proposal_sound(const struct driver *d, const struct proposal *proposal,
                            const struct wire_block *block, size_t block_size)
@@ -21,13 +31,11 @@ static bool proposal_sound(const struct driver *d, const struct proposal *propos
     const struct proposal_rest *rest = &proposal->rest;
     const struct block_header *header = &block->header;
     if (!hash_equal(&rest->chain_id, &d->chain_id) ||
-        !hash_equal(&header->chain_id, &d->chain_id) || rest->flags != 0 ||
+        !hash_equal(&header->chain_id, &d->chain_id) || !is_place_right(proposal, header) ||
         rest->block_size != block_size || !is_da_right(d, rest) ||
-        light->height != header->height || light->view != header->view ||
-        light->epoch != header->epoch || rest->leader != header->proposer ||
+        light->height != header->height || light->epoch != header->epoch ||
         !hash_equal(&light->next_set_hash, &header->next_set_hash) ||
-        !hash_equal(&header->set_hash, &d->set_hash) ||
-        !hash_equal(&header->next_set_hash, &d->set_hash)) {
+        !hash_equal(&header->set_hash, &d->set_hash)) {
         return false;
     }
     if (block->has_last_final) {
@@ -115,13 +123,21 @@ void proposed_receive(struct driver *d, uint32_t from, struct bytes body)
     static struct wire_proposal message;
     static struct wire_block block; /* 8 KB of finality; the driver's thread only */
     struct consensus_event event = {.kind = CONSENSUS_ON_PROPOSAL, .from = from};
-    if (!wire_decode_proposal(body, &message) || !wire_decode_block(message.block, &block) ||
-        message.proposal.rest.leader >= d->set.count) {
+    if (!wire_decode_proposal(body, &message) || !wire_decode_block(message.block, &block)) {
         inbound_odd(d, from, "sent a malformed proposal");
         return;
     }
     proposed_hash(&message, &event.proposal.hash);
     event.proposal.proposal = &message.proposal;
+    if (message.proposal.light.epoch != d->epoch.number) { /* seats are others there */
+        driver_step(d, &event);
+        epoch_hold(d, message.proposal.light.epoch);
+        return;
+    }
+    if (message.proposal.rest.leader >= d->set.count) {
+        inbound_odd(d, from, "sent a malformed proposal");
+        return;
+    }
     switch (proposed_judge(d, &event, &message.signature)) {
     case PROPOSED_TAKE:
         break;

@@ -17,7 +17,6 @@
  * sign.state, journal, core, net.  Closing is the reverse. */
 
 enum {
-    STANDSTILL_MS = 5000,
     WASTE_BURST = 512, /* useless transactions at once, and ... */
     WASTE_RATE = 64,   /* ... a second: 4 ms of verification */
     ODDITY_BURST = 20,
@@ -41,22 +40,6 @@ static bool open_identity(struct driver *d, struct error *error)
         return false;
     }
     d->chain_id = *genesis_chain_id(d->genesis);
-    d->set = *genesis_validators(d->genesis);
-    d->set_hash = *genesis_set_hash(d->genesis);
-    d->self = CONSENSUS_OBSERVER;
-    for (uint32_t i = 0; i < d->set.count; i++) {
-        if (public_key_equal(&d->set.items[i].consensus, crypto_key_public(d->consensus_key))) {
-            d->self = i;
-        }
-    }
-    if (d->self == CONSENSUS_OBSERVER ||
-        !public_key_equal(&d->set.items[d->self].network, crypto_key_public(d->network_key)) ||
-        !public_key_equal(&d->set.items[d->self].vrf, crypto_key_public(d->vrf_key))) {
-        return error_set(error, EXIT_CODE_BAD_KEY,
-                         "keys in %s: not those of one validator of the genesis file; point "
-                         "keys_dir at this validator's folder",
-                         d->config.keys_dir);
-    }
     return true;
 }
 
@@ -73,7 +56,7 @@ static void verdict_remember(void *context, const struct hash *digest)
 static bool make_machines(struct driver *d, struct error *error)
 {
     const struct state_verdicts verdicts = {d, verdict_known, verdict_remember};
-    const struct state_admission_config config = {d->chain_id, verdicts, STATE_SETS_CHANGE};
+    const struct state_admission_config config = {d->chain_id, verdicts};
     void *machine = aligned_alloc(64, (state_footprint() + 63) / 64 * 64);
     void *admission = malloc(state_admission_footprint());
     void *building = malloc(state_admission_footprint());
@@ -82,8 +65,10 @@ static bool make_machines(struct driver *d, struct error *error)
     d->pool = mempool_new();
     d->recent = recent_new();
     d->shards = shards_new();
+    d->gate = gate_new();
     if (machine == NULL || admission == NULL || building == NULL || d->verdicts == NULL ||
-        d->out == NULL || d->pool == NULL || d->recent == NULL || d->shards == NULL) {
+        d->out == NULL || d->pool == NULL || d->recent == NULL || d->shards == NULL ||
+        d->gate == NULL) {
         free(machine);
         free(admission);
         free(building);
@@ -193,10 +178,12 @@ static bool join_network(struct driver *d, struct error *error)
     join.options = (struct store_options){.dir = d->config.data_dir,
                                           .chain_id = d->chain_id,
                                           .reserve_bytes = d->config.disk_reserve_mib << 20};
-    for (uint32_t i = 0; i < d->set.count && join.source_count < SYNC_SOURCE_MAX; i++) {
-        if (i != d->self && d->config.peers[i][0] != '\0') {
+    const struct validator_set *first = genesis_validators(d->genesis);
+    for (uint32_t i = 0; i < first->count && join.source_count < SYNC_SOURCE_MAX; i++) {
+        if (d->config.peers[i][0] != '\0' &&
+            !public_key_equal(&first->items[i].network, crypto_key_public(d->network_key))) {
             join.sources[join.source_count++] = (struct sync_peer){
-                i, d->config.peers[i], net_key_of_node(&d->set.items[i].network)};
+                i, d->config.peers[i], net_key_of_node(&first->items[i].network)};
         }
     }
     return d->config.state_sync == 0 || sync_join(&join, error);
@@ -279,6 +266,10 @@ static void restore_record(void *context, const struct journal_record *record)
     struct driver *d = context;
     struct vote vote = {.epoch = record->epoch, .view = record->view, .validator = d->self};
     struct hash hash;
+    if (record->epoch != d->epoch.number && record->type != JOURNAL_WITNESS &&
+        record->type != JOURNAL_EVIDENCE) {
+        return; /* over: chain.db has its end */
+    }
     switch (record->type) {
     case JOURNAL_EVIDENCE:
     case JOURNAL_WITNESS:
@@ -314,41 +305,6 @@ static void restore_signed(void *context, const struct vote *vote)
     struct vote own = *vote;
     own.validator = d->self;
     consensus_restore_vote(d->core, &own);
-}
-
-static bool open_core(struct driver *d, struct error *error)
-{
-    static struct certificate certificate; /* before any other thread */
-    const struct params *params = genesis_params(d->genesis);
-    struct consensus_config config = {
-        .set_hash = d->set_hash,
-        .validator_count = d->set.count,
-        .self = d->self,
-        .leader_offset = genesis_leader_offset(d->genesis),
-        .delta_0_ms = (uint32_t)params->delta_0_ms,
-        .delta_max_ms = (uint32_t)params->delta_max_ms,
-        .c_max_ms = (uint32_t)params->c_max_ms,
-        .min_block_interval_ms = (uint32_t)d->config.min_block_interval_ms,
-        .standstill_ms = STANDSTILL_MS,
-        .announces = d->set.count > d->config.announce_above,
-        .anchor = {.block_id = d->chain_id},
-    };
-    if (d->has_tip_finality) {
-        inbound_finality_certificate(&d->tip_finality, &certificate);
-        config.anchor = (struct consensus_anchor){.view = d->tip_finality.light.view,
-                                                  .proposal = certificate.proposal,
-                                                  .block_id = d->committed.block_id,
-                                                  .height = d->committed.height,
-                                                  .certificate = &certificate};
-        d->committed_view = d->tip_finality.light.view;
-        d->committed_proposal = certificate.proposal;
-    }
-    void *memory = aligned_alloc(64, (consensus_footprint(d->set.count) + 63) / 64 * 64);
-    if (memory == NULL) {
-        return error_set(error, EXIT_CODE_FAILURE, "node: no memory");
-    }
-    d->core = consensus_init(memory, &config);
-    return true;
 }
 
 static bool make_dir(const char *path, struct error *error)
@@ -437,24 +393,7 @@ static bool open_net(struct driver *d, struct error *error)
                                       .key = d->network_key,
                                       .admit = driver_admit,
                                       .admit_context = d};
-    if (!net_open(&config, &d->net, error)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < d->set.count; i++) {
-        if (i == d->self || d->config.peers[i][0] == '\0') {
-            continue;
-        }
-        const struct net_peer peer = {.address = d->config.peers[i],
-                                      .key = net_key_of_node(&d->set.items[i].network),
-                                      .vote_lane = true,
-                                      .bulk_lane = true,
-                                      .mutual = true};
-        if (!net_peer_add(d->net, &peer)) {
-            return error_set(error, EXIT_CODE_BAD_CONFIG, "peer %u: %s cannot be used", i,
-                             d->config.peers[i]);
-        }
-    }
-    return true;
+    return net_open(&config, &d->net, error) && peers_dial(d, error);
 }
 
 bool restart_open(struct driver *d, struct error *error)
@@ -462,8 +401,8 @@ bool restart_open(struct driver *d, struct error *error)
     d->started_ms = driver_now_ms();
     d->work_due_header_ms = UINT64_MAX;
     if (!open_identity(d, error) || !make_machines(d, error) || !join_network(d, error) ||
-        !open_store(d, error) || !read_tip_finality(d, error) || !open_core(d, error) ||
-        !open_journal(d, error) || !open_net(d, error)) {
+        !open_store(d, error) || !read_tip_finality(d, error) || !epoch_load(d, error) ||
+        !epoch_open_core(d, error) || !open_journal(d, error) || !open_net(d, error)) {
         return false;
     }
     blocks_look_at_pool(d);
@@ -483,9 +422,11 @@ void restart_close(struct driver *d)
     store_close(d->store);
     blocks_clear(d);
     catchup_close(d);
+    epoch_close(d);
     mempool_free(d->pool);
     recent_free(d->recent);
     shards_free(d->shards);
+    gate_free(d->gate);
     free(d->core);
     free(d->machine);
     free(d->admission);

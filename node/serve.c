@@ -8,6 +8,7 @@
 #include "base/hex.h"
 #include "node/past.h"
 #include "node/sync/serving.h"
+#include "state/objects/objects.h"
 #include "wire/api/api.h"
 
 /* Answers to clients.  Each is self-authenticating or marked as a hint (wire/api/api.h). */
@@ -64,6 +65,10 @@ static void answer_head(struct driver *d, const struct api_request *request,
     struct wire_writer writer;
     struct bytes preimage;
     struct hash digest;
+    if (d->self == CONSENSUS_OBSERVER) {
+        fail(answer, EXIT_CODE_NOT_FOUND, "an observer: no member of the set signs here");
+        return;
+    }
     answer->height = d->committed.height;
     answer->hash = d->committed.block_id;
     answer->wall_ms = driver_wall_ms();
@@ -88,6 +93,32 @@ static void fail_block(struct driver *d, uint64_t height, struct api_answer *ans
          height > 0 && height <= d->committed.height
              ? "this node began above this height or has pruned it; ask another one"
              : "no final block has this height");
+}
+
+/* Block, finality and what the state keeps of the sets: whoever knows the epoch's set then knows
+ * the next one. */
+static void answer_boundary(struct driver *d, const struct api_request *request,
+                            struct api_answer *answer, struct holding *holding)
+{
+    static struct wire_block block; /* 8 KB; the driver's thread only */
+    struct error error;
+    uint64_t height = 0;
+    if (!epoch_boundary(d, request->epoch, &height) || !fetch_block(d, height, holding, &block)) {
+        fail(answer, EXIT_CODE_NOT_FOUND, "this epoch has not ended, or its end is not here");
+        return;
+    }
+    struct store_buffer *finality = hold(holding);
+    struct store_buffer *set = hold(holding);
+    const struct key key = request->epoch + 1 == d->epoch.number ? key_global(GLOBAL_VALIDATORS)
+                                                                 : key_set(request->epoch + 1);
+    if (store_finality(d->store, height, finality, &error) != STORE_FOUND ||
+        store_get(d->store, key_view(&key), set, &error) != STORE_FOUND) {
+        fail(answer, EXIT_CODE_NOT_FOUND, "the end of this epoch is not here");
+        return;
+    }
+    answer->header = block.header_bytes;
+    answer->last_final = bytes_of(finality->data, finality->size);
+    answer->body = bytes_of(set->data, set->size);
 }
 
 static void answer_block(struct driver *d, const struct api_request *request,
@@ -244,10 +275,11 @@ static void answer_status(struct driver *d, struct api_answer *answer, struct ho
     hex_encode(d->committed.block_id.bytes, HASH_SIZE, block_id);
     hex_encode(d->committed.state_root.bytes, HASH_SIZE, state_root);
     json_t *json = json_pack(
-        "{s:i,s:I,s:s,s:s,s:I,s:b,s:i,s:[o,o,o],s:I,s:i,s:b,s:I,s:b,s:o,s:o,s:o*}", "validator",
-        (int)d->self, "height", (json_int_t)d->committed.height, "block_id", block_id, "state_root",
-        state_root, "view", (json_int_t)status->view, "awake", status->awake, "leader",
-        (int)status->leader, "voted", watch_members_json(&status->voted[VOTE_NOTARIZE]),
+        "{s:i,s:I,s:I,s:s,s:s,s:I,s:b,s:i,s:[o,o,o],s:I,s:i,s:b,s:I,s:b,s:o,s:o,s:o*}", "validator",
+        d->self == CONSENSUS_OBSERVER ? -1 : (int)d->self, "epoch", (json_int_t)d->epoch.number,
+        "height", (json_int_t)d->committed.height, "block_id", block_id, "state_root", state_root,
+        "view", (json_int_t)status->view, "awake", status->awake, "leader", (int)status->leader,
+        "voted", watch_members_json(&status->voted[VOTE_NOTARIZE]),
         watch_members_json(&status->voted[VOTE_NULLIFY]),
         watch_members_json(&status->voted[VOTE_FINALIZE]), "missing_view",
         (json_int_t)status->missing_view, "mempool", (int)mempool_count(d->pool), "work",
@@ -334,6 +366,9 @@ static void make_answer(struct driver *d, const struct net_event *event,
         return;
     case API_TX:
         answer_tx(d, request, answer, holding);
+        return;
+    case API_BOUNDARY:
+        answer_boundary(d, request, answer, holding);
         return;
     case API_STATUS:
         answer_status(d, answer, holding);

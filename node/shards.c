@@ -193,7 +193,14 @@ void shards_on_shard(struct driver *d, uint32_t from, struct bytes body)
         d->shards->count.refused++;
         return;
     }
-    if (!wire_decode_shard(body, &message) || message.proposal.rest.leader >= d->set.count ||
+    if (!wire_decode_shard(body, &message)) {
+        refuse(d, from, "sent a malformed shard");
+        return;
+    }
+    if (message.proposal.light.epoch != d->epoch.number) {
+        return; /* seats are others there; votes and certificates say which epoch it is */
+    }
+    if (message.proposal.rest.leader >= d->set.count ||
         (message.index != from && message.index != d->self)) {
         refuse(d, from, "sent a malformed shard");
         return;

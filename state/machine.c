@@ -14,7 +14,6 @@ enum {
 
 struct state_machine {
     struct hash chain_id;
-    bool sets_change;
     struct state_admission *admission;
     struct buffer buffer;
     struct event_log log;
@@ -79,8 +78,7 @@ size_t state_footprint(void)
 
 struct state_machine *state_init(void *memory, const struct state_admission_config *config)
 {
-    struct state_machine machine = {.chain_id = config->chain_id,
-                                    .sets_change = config->sets_change};
+    struct state_machine machine = {.chain_id = config->chain_id};
     const size_t skew = (uintptr_t)memory % ARENA_ALIGN;
     struct layout layout = {.base = (uint8_t *)memory + (skew == 0 ? 0 : ARENA_ALIGN - skew)};
     void *admission = NULL;
@@ -223,7 +221,6 @@ void state_execute_block(struct state_machine *machine, const struct state_view 
         .log = &machine->log,
         .block = block,
         .chain_id = machine->chain_id,
-        .sets_change = machine->sets_change,
         .program = machine->program,
         .program_arena = machine->program_arena,
         .planner = machine->planner,

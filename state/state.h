@@ -47,13 +47,7 @@ struct state_admission; /* state/ledger/admission.c */
 struct state_admission_config {
     struct hash chain_id;
     struct state_verdicts verdicts;
-    /* Whether validator sets change on this chain: STATE_SETS_CHANGE wherever a chain is run
-     * or replayed.  While false, their transactions are E_TYPE and no change ever begins. */
-    bool sets_change;
 };
-
-/* Whether nodes follow a change of the validator set.  Until they do, nobody can begin one. */
-enum { STATE_SETS_CHANGE = 0 };
 
 size_t state_admission_footprint(void);
 

@@ -150,8 +150,7 @@ int main(int argc, char **argv)
     (void)snprintf(genesis, sizeof(genesis), "%s/genesis", directory.path);
     (void)snprintf(history, sizeof(history), "%s/history", directory.path);
     bool good = archive_write_genesis(a, genesis) && archive_export(a, history);
-    const struct audit_config config = {
-        .dir = history, .genesis = genesis, .threads = threads, .sets_change = true};
+    const struct audit_config config = {.dir = history, .genesis = genesis, .threads = threads};
     struct speed bound = {0};
     struct speed replay = {0};
     for (uint32_t i = 0; good && i < runs; i++) {

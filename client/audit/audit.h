@@ -77,7 +77,6 @@ struct audit_config {
     const char *dir;                       /* of history files */
     const char *genesis;                   /* path */
     const struct hash *chain_id;           /* what the genesis must hash to; NULL: any */
-    bool sets_change;                      /* STATE_SETS_CHANGE, but in tests */
     uint32_t threads;                      /* 1 .. AUDIT_THREADS_MAX; 0: one for each core */
     const struct audit_training *training; /* NULL: none */
     void *context;

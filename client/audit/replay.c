@@ -303,7 +303,6 @@ static bool execute_genesis(struct replay *r)
 {
     const struct state_admission_config config = {
         .chain_id = *genesis_chain_id(r->genesis),
-        .sets_change = r->config->sets_change,
         .verdicts = {.context = r, .known_good = known_good},
     };
     struct crypto_tree empty;

@@ -7,12 +7,15 @@
 
 struct chaincheck {
     struct chain_walk walk;
+    struct chaincheck_sets sets;
+    struct validator_set next;
     struct ahead *ahead;
     bool final; /* the last block taken had a finality of its own */
     struct chaincheck_report report;
 };
 
-bool chaincheck_create(const struct genesis *genesis, uint32_t threads, struct chaincheck **out,
+bool chaincheck_create(const struct genesis *genesis, uint32_t threads,
+                       const struct chaincheck_sets *sets, struct chaincheck **out,
                        struct error *error)
 {
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -20,6 +23,9 @@ bool chaincheck_create(const struct genesis *genesis, uint32_t threads, struct c
     struct chaincheck *check = calloc(1, sizeof(*check));
     if (check == NULL) {
         return error_set(error, EXIT_CODE_FAILURE, "no memory to check a chain");
+    }
+    if (sets != NULL) {
+        check->sets = *sets;
     }
     if (!chain_walk_init(&check->walk, genesis)) {
         chaincheck_free(check);
@@ -96,9 +102,23 @@ static bool no_memory(struct error *error)
     return error_set(error, EXIT_CODE_FAILURE, "no memory to check a chain");
 }
 
+/* The last block taken is a boundary: the next epoch's set, if anybody knows it. */
+static enum chain_taken open_epoch(struct chaincheck *check, const struct block_header *header)
+{
+    if (check->sets.find == NULL || !check->sets.find(check->sets.context, header->epoch + 1,
+                                                      &header->next_set_hash, &check->next)) {
+        check->report.unjudged_from = header->height + 1;
+        return CHAIN_REFUSED;
+    }
+    return chain_walk_open(&check->walk, &check->next) ? CHAIN_TAKEN : CHAIN_NO_MEMORY;
+}
+
 bool chaincheck_take(struct chaincheck *check, struct bytes block, struct bytes finality,
                      struct error *error)
 {
+    if (check->report.unjudged_from != 0) {
+        return true;
+    }
     struct audit_fault fault = {.found = false};
     struct ahead_block *slot = ahead_slot(check->ahead);
     while (slot == NULL) { /* the ring is full */
@@ -125,25 +145,20 @@ bool chaincheck_take(struct chaincheck *check, struct bytes block, struct bytes 
     case CHAIN_TAKEN:
         break;
     }
-    if (check->walk.closed) { /* who is in the set it names, only the state says */
-        const struct block_header *header = &slot->block.header;
-        (void)fault_hash(&fault, header->height, "next_set_hash",
-                         (struct fault_hashes){&header->set_hash, &header->next_set_hash});
-        return refuse(check, &fault, error);
-    }
+    const struct block_header header = slot->block.header;
     ahead_push(check->ahead);
     check->final = finality.size > 0;
     if (check->final && !chain_walk_end(&check->walk, finality, &fault)) {
         return refuse(check, &fault, error);
     }
     check->report.certificates += check->final ? 1 : 0;
-    return true;
+    return !check->walk.closed || open_epoch(check, &header) != CHAIN_NO_MEMORY || no_memory(error);
 }
 
 bool chaincheck_end(struct chaincheck *check, struct error *error)
 {
     struct audit_fault fault;
-    if (check->walk.height > 0 && !check->final) {
+    if (check->walk.height > 0 && !check->final && check->report.unjudged_from == 0) {
         (void)fault_text(&fault, check->walk.height, "finality",
                          "the certificate of the newest block", "nothing");
         return refuse(check, &fault, error);

@@ -20,7 +20,7 @@ struct light *light_open(const struct light_config *config, const struct light_p
     }
     light->ask_ms = light->config.timeout_ms;
     light->port = *port;
-    light->trust.chain_id = config->chain_id;
+    light->trust.chain_id = config->chain_id; /* of epoch 0 */
     light->trust.validators = config->validators;
     wire_writer_init(&writer, buffer, sizeof buffer);
     wire_write_validator_set(&writer, &config->validators);
@@ -100,8 +100,8 @@ static bool take_error(const struct api_answer *answer, struct error *error)
     return error_set(error, code, "the node refuses: %s", text);
 }
 
-bool light_ask_one(struct light *light, uint32_t endpoint, light_take *take, void *context,
-                   struct error *error)
+static bool ask_once(struct light *light, uint32_t endpoint, light_take *take, void *context,
+                     struct error *error)
 {
     struct light_question question = {.endpoint = endpoint, .timeout_ms = light->ask_ms};
     free(light->reply.data);
@@ -122,6 +122,28 @@ bool light_ask_one(struct light *light, uint32_t endpoint, light_take *take, voi
         return light_refuse(error, "it answers another question");
     }
     return take(light, context, error);
+}
+
+bool light_ask_one(struct light *light, uint32_t endpoint, light_take *take, void *context,
+                   struct error *error)
+{
+    light->behind = false;
+    if (ask_once(light, endpoint, take, context, error)) {
+        return true;
+    }
+    while (light->behind) { /* each round is an epoch further, or the last */
+        light->saved = light->request;
+        const bool followed = light_follow(light, endpoint, error);
+        light->request = light->saved;
+        light->behind = false;
+        if (!followed) {
+            return false;
+        }
+        if (ask_once(light, endpoint, take, context, error)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Which failure to tell when every endpoint failed: tampering before silence. */
@@ -249,6 +271,12 @@ bool light_take_tip(struct light *light, struct bytes header, struct bytes last_
                          "the node is at height %llu, %llu is final already",
                          (unsigned long long)light->header.height, (unsigned long long)floor);
     }
+    if (light->header.epoch > light->trust.epoch) {
+        light->behind = true;
+        return error_set(error, EXIT_CODE_UNREACHABLE, "the node is in epoch %llu, %llu is known",
+                         (unsigned long long)light->header.epoch,
+                         (unsigned long long)light->trust.epoch);
+    }
     wrong = verify_final(&light->trust, last_final, &light->header, &block_id, &light->scratch);
     if (wrong != NULL) {
         return light_refuse(error, wrong);
@@ -262,6 +290,41 @@ bool light_take_tip(struct light *light, struct bytes header, struct bytes last_
     light->tip.block_id = block_id;
     memcpy(light->tip_final, last_final.data, last_final.size);
     light->tip_final_size = last_final.size;
+    return true;
+}
+
+/* ---- From epoch to epoch ------------------------------------------------------------------- */
+
+/* The last block of an epoch is final: so is the height, and the next set is known. */
+static bool take_boundary(struct light *light, void *context, struct error *error)
+{
+    const struct verify_boundary claim = {light->answer.header, light->answer.last_final,
+                                          light->answer.body};
+    (void)context;
+    const char *wrong = verify_boundary(&light->trust, &claim, &light->scratch, &light->next);
+    if (wrong != NULL) {
+        return light_refuse(error, wrong);
+    }
+    if (light->scratch.header.height > light->tip.header.height) {
+        light->tip.header = light->scratch.header;
+        verify_block_id(claim.header, &light->tip.block_id);
+    }
+    light->trust = light->next;
+    memset(light->heads, 0, sizeof light->heads); /* seats are others now */
+    memset(light->failed_ms, 0, sizeof light->failed_ms);
+    memset(light->failures, 0, sizeof light->failures);
+    return true;
+}
+
+bool light_follow(struct light *light, uint32_t endpoint, struct error *error)
+{
+    const uint64_t goal = light->header.epoch;
+    while (light->trust.epoch < goal) {
+        light->request = (struct api_request){.kind = API_BOUNDARY, .epoch = light->trust.epoch};
+        if (!ask_once(light, endpoint, take_boundary, NULL, error)) {
+            return false;
+        }
+    }
     return true;
 }
 
@@ -291,7 +354,7 @@ static uint32_t count_fresh(const struct light *light, uint64_t within_ms)
 {
     const uint64_t now = light_now_ms(light);
     uint32_t fresh = 0;
-    for (uint32_t i = 0; i < light->config.validators.count; i++) {
+    for (uint32_t i = 0; i < light->trust.validators.count; i++) {
         const struct light_head *head = &light->heads[i];
         fresh += head->heard && now - head->asked_ms <= within_ms &&
                  head->height <= light->tip.header.height;
@@ -301,8 +364,7 @@ static uint32_t count_fresh(const struct light *light, uint64_t within_ms)
 
 bool light_is_fresh(const struct light *light)
 {
-    return count_fresh(light, LIGHT_FRESH_MS) >
-           validator_faulty_max(light->config.validators.count);
+    return count_fresh(light, LIGHT_FRESH_MS) > validator_faulty_max(light->trust.validators.count);
 }
 
 /* Ask validators for their heights until f + 1 honest ones have answered; resting ones are skipped
@@ -310,7 +372,7 @@ bool light_is_fresh(const struct light *light)
  * does not count (light_is_fresh). */
 static void ask_heads(struct light *light)
 {
-    const uint32_t needed = 2 * validator_faulty_max(light->config.validators.count) + 1;
+    const uint32_t needed = 2 * validator_faulty_max(light->trust.validators.count) + 1;
     const uint32_t count = light->config.endpoint_count;
     const uint64_t start = light_now_ms(light);
     uint32_t answered = 0;
@@ -343,10 +405,18 @@ static bool ask_final(struct light *light, struct error *error)
 
 bool light_refresh(struct light *light, struct error *error)
 {
+    const uint64_t epoch = light->trust.epoch;
     if (count_fresh(light, LIGHT_FRESH_MS / 4) <=
-        validator_faulty_max(light->config.validators.count)) {
+        validator_faulty_max(light->trust.validators.count)) {
         ask_heads(light);
     }
+    if (!ask_final(light, error)) {
+        return false;
+    }
+    if (light->trust.epoch == epoch) {
+        return true;
+    }
+    ask_heads(light); /* those of the set that holds now */
     return ask_final(light, error);
 }
 

@@ -11,7 +11,8 @@
 /* The light client: starts from a genesis it trusts and believes nothing else.
  *
  * Every answer of a node is checked before it is used: a header is final when a quorum of
- * the genesis validators signed it (K8), a value is in the state when an SM1 proof leads to
+ * the validators of its epoch signed it (K8): those of the genesis, or of a set that a block
+ * named which the set before it made final (E5), a value is in the state when an SM1 proof leads to
  * that header's state_root, a result belongs to a transaction when both lie in blocks that a
  * final header names.  A node can refuse to answer; it cannot lie.  Heights never go back.
  *

@@ -24,6 +24,7 @@ struct light {
     struct light_config config;
     struct light_port port;
     struct verify_trust trust;
+    bool behind; /* an answer was of a later epoch than trust: light_ask_one follows */
     struct light_tip tip;
     uint8_t tip_final[WIRE_LAST_FINAL_SIZE_MAX]; /* what made it final */
     size_t tip_final_size;
@@ -40,6 +41,8 @@ struct light {
     struct light_reply reply; /* what answer points into */
     struct verify_scratch scratch;
     struct block_header header;
+    struct verify_trust next;
+    struct api_request saved; /* the question that was asked before an epoch had to be followed */
     uint8_t encoded[LIGHT_REQUEST_SIZE_MAX];
 };
 
@@ -64,6 +67,9 @@ MUST_USE bool light_take_tip(struct light *light, struct bytes header, struct by
 /* A header that the tip is or names; out is the tip's own when it is the tip. */
 MUST_USE bool light_take_anchor(struct light *light, const struct api_anchor *anchor,
                                 struct light_tip *out, struct error *error);
+
+/* Ask the endpoint how epochs ended until the trust is in this one or it has no more. */
+MUST_USE bool light_follow(struct light *light, uint32_t endpoint, struct error *error);
 
 bool light_refuse(struct error *error, const char *what);
 

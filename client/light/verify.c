@@ -17,10 +17,6 @@ const char *verify_header(const struct verify_trust *trust, struct bytes header_
     if (!hash_equal(&out->chain_id, &trust->chain_id)) {
         return "the header belongs to another chain";
     }
-    if (!hash_equal(&out->set_hash, &trust->set_hash) ||
-        !hash_equal(&out->next_set_hash, &trust->set_hash)) {
-        return "the header names another validator set than the genesis";
-    }
     verify_block_id(header_bytes, block_id);
     return NULL;
 }
@@ -92,14 +88,42 @@ const char *verify_final(const struct verify_trust *trust, struct bytes last_fin
                          struct verify_scratch *scratch)
 {
     const struct proposal_light *light = &scratch->finality.light;
+    if (header->epoch != trust->epoch || !hash_equal(&header->set_hash, &trust->set_hash)) {
+        return "the header names another validator set";
+    }
     if (!wire_decode_last_final(last_final, &scratch->finality)) {
         return "the certificate is malformed";
     }
     if (!hash_equal(&light->block_id, block_id) || light->height != header->height ||
+        light->epoch != header->epoch ||
         !hash_equal(&light->next_set_hash, &header->next_set_hash)) {
         return "the certificate is for another block";
     }
     return verify_quorum(trust, &scratch->finality);
+}
+
+const char *verify_boundary(const struct verify_trust *trust, const struct verify_boundary *claim,
+                            struct verify_scratch *scratch, struct verify_trust *next)
+{
+    struct hash block_id;
+    struct hash set_hash;
+    struct block_header *header = &scratch->header;
+    const char *wrong = verify_header(trust, claim->header, header, &block_id);
+    wrong =
+        wrong != NULL ? wrong : verify_final(trust, claim->last_final, header, &block_id, scratch);
+    if (wrong != NULL) {
+        return wrong;
+    }
+    crypto_digest(TAG_VALIDATOR_SET, claim->set, &set_hash);
+    if (hash_equal(&header->next_set_hash, &header->set_hash) ||
+        !hash_equal(&header->next_set_hash, &set_hash) ||
+        !wire_decode_validator_set(claim->set, &next->validators)) {
+        return "the block does not name that validator set as the next";
+    }
+    next->chain_id = trust->chain_id;
+    next->epoch = trust->epoch + 1;
+    next->set_hash = set_hash;
+    return NULL;
 }
 
 static bool path_verify(const struct api_path *in, enum tag tag, struct bytes entry,

@@ -9,7 +9,8 @@
 
 struct verify_trust {
     struct hash chain_id;
-    struct hash set_hash;
+    uint64_t epoch;
+    struct hash set_hash; /* of the epoch, as are the validators */
     struct validator_set validators;
 };
 
@@ -21,14 +22,26 @@ struct verify_scratch {
 
 void verify_block_id(struct bytes header_bytes, struct hash *out);
 
-/* A header, decoded, of this chain and this validator set. */
+/* A header, decoded, of this chain; of whichever epoch. */
 MUST_USE const char *verify_header(const struct verify_trust *trust, struct bytes header_bytes,
                                    struct block_header *out, struct hash *block_id);
 
-/* last_final is a FINALIZE by a quorum of the set for the block with this id and header. */
+/* last_final is a FINALIZE by a quorum of the set for the block with this id and header, which
+ * is of the epoch. */
 MUST_USE const char *verify_final(const struct verify_trust *trust, struct bytes last_final,
                                   const struct block_header *header, const struct hash *block_id,
                                   struct verify_scratch *scratch);
+
+/* The epoch of trust ended with the block of this header (epoch chain, E5), and set is what came
+ * after it: then *next is the trust in that. */
+struct verify_boundary {
+    struct bytes header;
+    struct bytes last_final;
+    struct bytes set; /* VALIDATOR_SET */
+};
+MUST_USE const char *verify_boundary(const struct verify_trust *trust,
+                                     const struct verify_boundary *claim,
+                                     struct verify_scratch *scratch, struct verify_trust *next);
 
 /* An older header is named by the tip's hist_root. */
 MUST_USE const char *verify_history(const struct block_header *tip, uint64_t height,

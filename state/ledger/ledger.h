@@ -32,7 +32,6 @@ struct execution {
     struct event_log *log;
     const struct state_block *block;
     struct hash chain_id;
-    bool sets_change;  /* struct state_admission_config */
     bool epoch_opened; /* this block is a boundary */
     struct params params;
     struct clock clock;

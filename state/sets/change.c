@@ -276,9 +276,6 @@ enum code execute_validator_propose(struct execution *x, struct call *call)
     struct validator_set set;
     struct hash set_hash;
     bool flag = false;
-    if (!x->sets_change) {
-        return CODE_E_TYPE;
-    }
     load_set(x, GLOBAL_VALIDATORS, &set);
     set_digest(x, GLOBAL_VALIDATORS, &set_hash);
     struct set_change change = {.version = RECORD_VERSION,
@@ -338,9 +335,6 @@ enum code execute_validator_approve(struct execution *x, struct call *call)
     struct set_change change;
     struct validator_set set;
     bool flag = false;
-    if (!x->sets_change) {
-        return CODE_E_TYPE;
-    }
     load_set(x, GLOBAL_VALIDATORS, &set);
     const bool accepted = accepted_find(x, &change, &flag);
     const bool named = accepted && is_named(&change, body);
@@ -397,9 +391,6 @@ enum code execute_ready(struct execution *x, struct call *call)
     struct set_change change;
     struct validator_set next;
     bool lapsed = false;
-    if (!x->sets_change) {
-        return CODE_E_TYPE;
-    }
     if (!accepted_find(x, &change, &lapsed)) {
         return CODE_E_NOT_FOUND;
     }
@@ -445,7 +436,7 @@ bool sets_evict(struct execution *x, const struct public_key *consensus)
     uint32_t next_seat = 0;
     bool lapsed = false;
     load_set(x, GLOBAL_VALIDATORS, &set);
-    if (!x->sets_change || !seat_find(&set, consensus, &seat)) {
+    if (!seat_find(&set, consensus, &seat)) {
         return false;
     }
     struct set_change change = {.version = RECORD_VERSION,

@@ -22,7 +22,7 @@ enum code execute_ready(struct execution *x, struct call *call);
 /* Takes the member with this consensus key out of the set: accepted in this block, without
  * approvals, ready at once.  An accepted change of another kind is dropped and has to be
  * proposed again; members evicted together leave together.  False, and nothing happens: the
- * key has no seat that stays, it is the only one, or sets do not change on this chain. */
+ * key has no seat that stays, or it is the only one. */
 bool sets_evict(struct execution *x, const struct public_key *consensus);
 
 /* The set of an epoch up to the present one, and its hash; false: not yet. */

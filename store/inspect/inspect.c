@@ -116,6 +116,26 @@ void inspect_close(struct inspect *inspect)
     free(inspect);
 }
 
+bool inspect_read_state(struct inspect *inspect, struct bytes key, uint8_t **out, size_t *size)
+{
+    struct hash path;
+    struct store_buffer found = {0};
+    struct record record;
+    struct error error;
+    crypto_sha256(key, &path);
+    bool ok = inspect->head.has_state &&
+              ledger_get(&inspect->store, &path, &found, &error) == STORE_FOUND &&
+              leaf_record_read(bytes_of(found.data, found.size), &record) &&
+              bytes_equal(record.key, key);
+    *out = ok ? store_allocate(record.value.size + 1) : NULL;
+    *size = ok ? record.value.size : 0;
+    if (ok && record.value.size > 0) {
+        memcpy(*out, record.value.data, record.value.size);
+    }
+    store_buffer_free(&found);
+    return ok;
+}
+
 const struct inspect_head *inspect_head(const struct inspect *inspect)
 {
     return &inspect->head;

@@ -151,4 +151,8 @@ void inspect_difference_free(struct inspect_difference *difference);
 MUST_USE bool inspect_read_block(struct inspect *inspect, uint64_t height, uint8_t **out,
                                  size_t *size, struct error *error);
 
+/* The value of a key of the state, on the heap; false: it is not there, or there is no state. */
+MUST_USE bool inspect_read_state(struct inspect *inspect, struct bytes key, uint8_t **out,
+                                 size_t *size);
+
 #endif /* STORE_INSPECT_INSPECT_H */

@@ -6,6 +6,9 @@ if(NOT SANITIZE AND NOT FUZZ)
     $<TARGET_FILE:gradus> $<TARGET_FILE:bench_network>)
   add_test(NAME e2e.catchup COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/catchup.sh
     $<TARGET_FILE:gradus> $<TARGET_FILE:bench_network>)
+  add_test(NAME e2e.epochs COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/epochs.sh
+    $<TARGET_FILE:gradus> $<TARGET_FILE:bench_network>)
+  set_tests_properties(e2e.epochs PROPERTIES LABELS "e2e;long" TIMEOUT 300 RUN_SERIAL ON)
   add_test(NAME e2e.snapshot COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/snapshot.sh
     $<TARGET_FILE:gradus> $<TARGET_FILE:bench_network>)
   set_tests_properties(e2e.snapshot PROPERTIES LABELS "e2e;long" TIMEOUT 300 RUN_SERIAL ON)

@@ -93,8 +93,7 @@ int main(int argc, char **argv)
     struct error error = {.detail = "grow GENESIS DATA_DIR KEYS"};
     const uint64_t keys = argc == 4 ? strtoull(argv[3], NULL, 10) : 0;
     must(keys > 0 && genesis_load(argv[1], &genesis, &error), &error);
-    const struct state_admission_config config = {.chain_id = *genesis_chain_id(genesis),
-                                                  .sets_change = true};
+    const struct state_admission_config config = {.chain_id = *genesis_chain_id(genesis)};
     void *memory = malloc(state_footprint());
     ASSERT(memory != NULL);
     state_execute_genesis(state_init(memory, &config), genesis_state(genesis), &writes);

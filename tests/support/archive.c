@@ -183,7 +183,7 @@ static void execute_genesis(struct archive *a)
     a->chain_id = *genesis_chain_id(genesis);
     a->set_hash = *genesis_set_hash(genesis);
     a->leader_offset = genesis_leader_offset(genesis);
-    const struct state_admission_config config = {.chain_id = a->chain_id, .sets_change = true};
+    const struct state_admission_config config = {.chain_id = a->chain_id};
     a->memory = take(state_footprint());
     a->machine = state_init(a->memory, &config);
     state_execute_genesis(a->machine, genesis_state(genesis), &writes);

@@ -242,7 +242,7 @@ static struct test_chain *create(const struct params *params, bool seated)
     assert_non_null(chain);
     crypto_sha256_init(&chain->digest);
     crypto_digest(TAG_GENESIS, bytes_of("test", 4), &chain->chain_id);
-    const struct state_admission_config config = {.chain_id = chain->chain_id, .sets_change = true};
+    const struct state_admission_config config = {.chain_id = chain->chain_id};
     chain->memory = malloc(state_footprint());
     chain->tx_bytes = malloc(TX_BYTES_TOTAL);
     assert_non_null(chain->memory);

@@ -44,8 +44,7 @@ static inline void spoil_close(const struct spoil *spoil)
 
 static inline struct audit_config spoil_config(const struct spoil *spoil)
 {
-    return (struct audit_config){
-        .dir = spoil->history, .genesis = spoil->genesis, .threads = 2, .sets_change = true};
+    return (struct audit_config){.dir = spoil->history, .genesis = spoil->genesis, .threads = 2};
 }
 
 #endif /* TESTS_SUPPORT_SPOIL_H */

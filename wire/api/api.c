@@ -43,6 +43,11 @@ void api_write_request(struct wire_writer *writer, const struct api_request *req
         wire_write_u64(writer, request->kind);
         wire_write_u64(writer, request->height);
         return;
+    case API_BOUNDARY:
+        wire_write_array(writer, 2);
+        wire_write_u64(writer, request->kind);
+        wire_write_u64(writer, request->epoch);
+        return;
     case API_CHUNK:
         wire_write_array(writer, 4);
         wire_write_u64(writer, request->kind);
@@ -108,6 +113,9 @@ static void read_request(struct wire_reader *r, struct api_request *out)
     case API_ANCHOR:
     case API_HEADER:
         out->height = wire_read_u64(r);
+        return;
+    case API_BOUNDARY:
+        out->epoch = wire_read_u64(r);
         return;
     case API_CHUNK:
         out->height = wire_read_u64(r);
@@ -245,6 +253,7 @@ static uint32_t field_count(const struct api_answer *answer)
     case API_CHUNK:
         return 2;
     case API_PROVE:
+    case API_BOUNDARY:
         return 4;
     case API_TX:
         return answer->tx_status == API_TX_PROVEN ? 7 : 3;
@@ -307,6 +316,11 @@ void api_write_answer(struct wire_writer *w, const struct api_answer *answer)
         write_anchor(w, &answer->anchor);
         write_facts(w, answer);
         wire_write_bin(w, answer->proof);
+        return;
+    case API_BOUNDARY:
+        wire_write_bin(w, answer->header);
+        wire_write_bin(w, answer->last_final);
+        wire_write_bin(w, answer->body);
         return;
     case API_BLOCK:
         wire_write_bin(w, answer->body);
@@ -376,6 +390,11 @@ static void read_fields(struct wire_reader *r, struct api_answer *out)
         read_anchor(r, &out->anchor);
         read_facts(r, out);
         out->proof = wire_read_bin(r, API_BYTES_MAX);
+        return;
+    case API_BOUNDARY:
+        out->header = wire_read_bin(r, API_BYTES_MAX);
+        out->last_final = wire_read_bin(r, API_BYTES_MAX);
+        out->body = wire_read_bin(r, API_BYTES_MAX);
         return;
     case API_BLOCK:
         out->body = wire_read_bin(r, API_BYTES_MAX);

@@ -26,10 +26,11 @@ enum api_kind {
     API_STATUS = 8,      /* the node's own view, JSON for people */
     API_SUBMIT_MANY = 9, /* hand in several transactions; one code each */
     API_SNAPSHOT = 10,   /* manifest of the state after a height; 0: one that all should have */
-    API_ANCHOR = 11, /* the blocks and finality that tie the state after a height to the chain */
-    API_CHUNK = 12,  /* a subtree of that state */
-    API_HEADER = 13, /* a header of any height, and that the chain only grew since */
-    API_KIND_MAX = API_HEADER,
+    API_ANCHOR = 11,   /* the blocks and finality that tie the state after a height to the chain */
+    API_CHUNK = 12,    /* a subtree of that state */
+    API_HEADER = 13,   /* a header of any height, and that the chain only grew since */
+    API_BOUNDARY = 14, /* how an epoch ended, and the set that came after it */
+    API_KIND_MAX = API_BOUNDARY,
 };
 
 enum {
@@ -46,6 +47,7 @@ struct api_request {
     struct bytes tx;  /* SUBMIT */
     uint64_t height;  /* BLOCK, SNAPSHOT, ANCHOR, CHUNK, HEADER; PROVE: after which
                          block, 0: the newest that is provable */
+    uint64_t epoch;   /* BOUNDARY */
     uint32_t depth;   /* CHUNK: bits of the prefix */
     uint32_t key_count;
     struct bytes keys[API_PROVE_KEY_MAX]; /* PROVE: strictly ascending by SHA-256 */
@@ -94,10 +96,10 @@ struct api_answer {
     uint64_t wall_ms;           /* HEAD */
     uint32_t validator;         /* HEAD */
     struct signature signature; /* HEAD: network key over H(HEAD, api_write_head_preimage) */
-    struct bytes body;          /* GENESIS: file; BLOCK: block; TX: RESULT record; else what was
-                                   asked for */
-    struct bytes header;        /* FINAL: HEADER bytes */
-    struct bytes last_final;    /* FINAL, BLOCK (of the tip) */
+    struct bytes body;          /* GENESIS: file; BLOCK: block; TX: RESULT record; BOUNDARY:
+                                   VALIDATOR_SET of the next epoch; else what was asked for */
+    struct bytes header;        /* FINAL: HEADER bytes; BOUNDARY: of the epoch's last block */
+    struct bytes last_final;    /* FINAL, BOUNDARY; BLOCK (of the tip) */
     uint32_t fact_count;
     struct api_fact facts[API_PROVE_KEY_MAX]; /* PROVE, in the order of the keys */
     struct bytes proof;                       /* PROVE: SM1 to anchor.header's state_root */

@@ -71,8 +71,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     for (int stage = 0; stage < STAGES; stage++) {
         chains[stage] = make_stage(stage);
         const struct state_admission_config config = {.chain_id = chains[stage]->chain_id,
-                                                      .verdicts = {.known_good = all_good},
-                                                      .sets_change = true};
+                                                      .verdicts = {.known_good = all_good}};
         for (uint32_t i = 0; i < CHAIN_ACCOUNTS; i++) {
             crypto_key_free(chains[stage]->keys[i]); /* nothing is signed from here on */
             chains[stage]->keys[i] = NULL;

@@ -43,7 +43,7 @@ static bool run(const struct world *world, uint64_t few, struct chaincheck_repor
                 struct error *error)
 {
     struct chaincheck *check = NULL;
-    assert_true(chaincheck_create(world->genesis, 2, &check, error));
+    assert_true(chaincheck_create(world->genesis, 2, NULL, &check, error));
     bool sound = true;
     for (uint64_t height = 1; sound && height <= LAST; height++) {
         uint8_t buffer[WIRE_LAST_FINAL_SIZE_MAX];

@@ -6,7 +6,7 @@ unit_test(test_shard ${CMAKE_CURRENT_LIST_DIR}/test_shard.c NEEDS node)
 unit_test(test_shard_pool ${CMAKE_CURRENT_LIST_DIR}/test_shard_pool.c NEEDS node)
 add_test(NAME tidy.shard_vectors COMMAND python3 ${PROJECT_SOURCE_DIR}/tools/shard_model.py --check)
 set(lone ${CMAKE_CURRENT_LIST_DIR}/lone.c)
-foreach(name driver catchup explain sync shards guard evidence)
+foreach(name driver catchup explain sync shards guard evidence epochs)
   unit_test(test_node_${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c ${lone} NEEDS node)
   target_link_options(test_node_${name} PRIVATE -Wl,--wrap=clock_gettime
     -Wl,--wrap=store_block_id -Wl,--wrap=store_overlay_add -Wl,--wrap=net_reply

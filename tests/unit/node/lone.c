@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "crypto/keyfile/keyfile.h"
+#include "state/objects/objects.h"
 
 int64_t lone_wall_shift_ms;
 bool lone_fail_block_id;
@@ -94,6 +95,29 @@ static struct crypto_key *key_of(uint32_t validator, uint8_t use)
     return key;
 }
 
+struct crypto_key *lone_consensus_key(uint32_t validator)
+{
+    return key_of(validator, USE_CONSENSUS);
+}
+
+static struct public_key public_of(uint32_t validator, uint8_t use)
+{
+    struct crypto_key *key = key_of(validator, use);
+    const struct public_key out = *crypto_key_public(key);
+    crypto_key_free(key);
+    return out;
+}
+
+struct validator lone_validator(uint32_t validator)
+{
+    const struct public_key account = public_of(validator, USE_ACCOUNT);
+    struct validator out = {.consensus = public_of(validator, USE_CONSENSUS),
+                            .network = public_of(validator, USE_NETWORK),
+                            .vrf = public_of(validator, USE_VRF)};
+    crypto_address(&account, &out.account);
+    return out;
+}
+
 static void public_hex(uint32_t validator, uint8_t use, char *out)
 {
     struct crypto_key *key = key_of(validator, use);
@@ -109,6 +133,14 @@ static void write_file(const char *path, struct bytes bytes)
     assert_int_equal(fclose(file), 0);
 }
 
+static const char *account_hex(uint32_t validator)
+{
+    static char out[2 * ADDRESS_SIZE + 1];
+    const struct validator v = lone_validator(validator);
+    hex_encode(v.account.bytes, ADDRESS_SIZE, out);
+    return out;
+}
+
 static void write_genesis(const char *dir, const char *path, uint32_t n)
 {
     static uint8_t buffer[GENESIS_SIZE_MAX];
@@ -121,17 +153,23 @@ static void write_genesis(const char *dir, const char *path, uint32_t n)
     int used = snprintf(text, sizeof(text),
                         "[network]\nname = lone\nprofile = test\ntime_ms = 1000\n"
                         "[org Alpha]\nweight = 1\nroles = all\nquota = 1000000\n"
-                        "[account a]\npublic_key = %s\norg = Alpha\nroles = consumer\n"
-                        "credits = 7\n",
+                        "[account a]\npublic_key = %s\norg = Alpha\n"
+                        "roles = consumer validator\ncredits = 7\n",
                         keys[0]);
+    for (uint32_t i = 1; i < LONE_VALIDATORS_MAX; i++) {
+        public_hex(i, USE_ACCOUNT, keys[0]);
+        used += snprintf(text + used, sizeof(text) - (size_t)used,
+                         "[account v%u]\npublic_key = %s\norg = Alpha\nroles = validator\n", i,
+                         keys[0]);
+    }
     for (uint32_t i = 0; i < n; i++) {
         public_hex(i, USE_CONSENSUS, keys[0]);
         public_hex(i, USE_NETWORK, keys[1]);
         public_hex(i, USE_VRF, keys[2]);
         used += snprintf(text + used, sizeof(text) - (size_t)used,
                          "[validator %u]\nconsensus = %s\nnetwork = %s\nvrf = %s\n"
-                         "account = 00112233445566778899aabbccddeeff001122%02x\n",
-                         i, keys[0], keys[1], keys[2], i);
+                         "account = %s\n",
+                         i, keys[0], keys[1], keys[2], account_hex(i));
     }
     (void)snprintf(ini, sizeof(ini), "%s/genesis.ini", dir);
     write_file(ini, bytes_of(text, strlen(text)));
@@ -224,7 +262,7 @@ void lone_run(struct lone *lone, uint64_t height)
     assert_true(d->committed.height >= height && is_idle(d));
 }
 
-static struct bytes make_tx(struct lone *lone, const struct tx *draft)
+static struct bytes make_tx(uint32_t account, const struct tx *draft)
 {
     static uint8_t raw[1024];
     uint8_t payload_buffer[512];
@@ -233,12 +271,11 @@ static struct bytes make_tx(struct lone *lone, const struct tx *draft)
     struct bytes out;
     struct hash id;
     struct signature signature;
-    (void)lone;
     wire_writer_init(&writer, payload_buffer, sizeof(payload_buffer));
     wire_write_tx_payload(&writer, draft);
     assert_true(wire_writer_end(&writer, &payload));
     crypto_digest(TAG_TX, payload, &id);
-    struct crypto_key *key = key_of(0, USE_ACCOUNT);
+    struct crypto_key *key = key_of(account, USE_ACCOUNT);
     crypto_key_sign(key, &id, &signature);
     crypto_key_free(key);
     wire_writer_init(&writer, raw, sizeof(raw));
@@ -265,14 +302,25 @@ struct bytes lone_tx(struct lone *lone, uint64_t valid_ms)
 {
     struct tx tx = draft_of(lone, valid_ms);
     tx.seq = lone->seq++;
-    return make_tx(lone, &tx);
+    return make_tx(0, &tx);
+}
+
+struct bytes lone_tx_by(struct lone *lone, uint32_t seat, uint32_t type, const void *body)
+{
+    static uint8_t bytes[1024];
+    struct tx tx = draft_of(lone, 60000);
+    assert_true(record_encode(record_of_body(type), body, bytes, sizeof(bytes), &tx.body));
+    tx.type = type;
+    tx.sender = lone_validator(seat).account;
+    tx.seq = seat == 0 ? lone->seq++ : lone->seqs[seat]++;
+    return make_tx(seat, &tx);
 }
 
 struct bytes lone_stray_tx(struct lone *lone, uint64_t salt)
 {
     struct tx tx = draft_of(lone, 60000);
     memcpy(tx.sender.bytes, &salt, sizeof(salt));
-    return make_tx(lone, &tx);
+    return make_tx(0, &tx);
 }
 
 struct net_key lone_net_key(uint32_t validator)

@@ -23,7 +23,8 @@ enum { LONE_VALIDATORS_MAX = 4 };
 struct lone {
     struct directory directory;
     struct driver *d;
-    uint64_t seq; /* of the next transaction */
+    uint64_t seq;                           /* of the next transaction */
+    uint64_t seqs[2 * LONE_VALIDATORS_MAX]; /* of other accounts */
 };
 
 /* The same n gives the same chain: two lones of one n are validator 0 twice. */
@@ -37,11 +38,16 @@ void lone_run(struct lone *lone, uint64_t height);
 
 /* A signed NOP of the funded account, valid for so long; valid until the next call. */
 struct bytes lone_tx(struct lone *lone, uint64_t valid_ms);
+/* A transaction of this type by the account of a seat; body is the record's struct. */
+struct bytes lone_tx_by(struct lone *lone, uint32_t seat, uint32_t type, const void *body);
 /* The same of a sender that no account has. */
 struct bytes lone_stray_tx(struct lone *lone, uint64_t salt);
 enum code lone_submit(struct lone *lone, struct bytes raw);
 
 struct net_key lone_net_key(uint32_t validator);
+/* Keys and account of a validator, as it has them or as it would have another time. */
+struct validator lone_validator(uint32_t validator);
+struct crypto_key *lone_consensus_key(uint32_t validator);
 /* The validator's signature on a vote. */
 struct signature lone_sign(const struct lone *lone, const struct vote *vote);
 /* A vote of a validator as it comes from the network. */

@@ -331,25 +331,6 @@ static void old_votes_convict(void **state)
     chain_free(chain);
 }
 
-/* While nodes do not follow a change the proof stands, and the set as well. */
-static void where_sets_do_not_change_the_proof_stands(void **state)
-{
-    (void)state;
-    struct test_chain *chain = chain_start();
-    const struct state_admission_config fixed = {.chain_id = chain->chain_id};
-    chain->machine = state_init(chain->memory, &fixed);
-    const struct evidence_place place = place_of(chain, LIAR);
-    const struct body_evidence body = evidence_double(&place, chain->keys[LIAR]);
-    const struct validator_set set = sets_now(chain);
-    struct suspension suspension;
-    assert_int_equal(put(chain, &body), CODE_OK);
-    assert_true(find_suspension(chain, &set.items[LIAR].consensus, &suspension));
-    assert_false(state_next_due(&chain->view).waiting);
-    chain_block(chain, 1);
-    assert_false(sets_next(chain).boundary);
-    chain_free(chain);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,7 +342,6 @@ int main(void)
         cmocka_unit_test(the_guilty_leave_and_stay_away),
         cmocka_unit_test(who_had_to_stay_leaves_later),
         cmocka_unit_test(old_votes_convict),
-        cmocka_unit_test(where_sets_do_not_change_the_proof_stands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

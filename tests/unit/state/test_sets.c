@@ -276,8 +276,7 @@ static bool evict(struct test_chain *chain, uint64_t height, const struct public
                        .order = malloc((size_t)2 * STATE_WRITE_COUNT_MAX * sizeof(*b.order)),
                        .writes = malloc(STATE_WRITE_COUNT_MAX * sizeof(*b.writes))};
     const struct state_block block = {.height = height};
-    struct execution x = {
-        .buffer = &b, .log = &log, .block = &block, .sets_change = true, .now_ms = chain->time_ms};
+    struct execution x = {.buffer = &b, .log = &log, .block = &block, .now_ms = chain->time_ms};
     buffer_begin(&b, &chain->view);
     const bool done = sets_evict(&x, key);
     const struct state_writes writes = buffer_writes(&b);

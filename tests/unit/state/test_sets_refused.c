@@ -167,28 +167,6 @@ static void readiness_is_said_once(void **state)
     chain_free(chain);
 }
 
-/* While nodes do not follow a change of the set, nobody can begin one. */
-static void where_sets_do_not_change_nothing_begins(void **state)
-{
-    (void)state;
-    const struct params params = chain_params();
-    struct test_chain *chain = chain_create_seated(&params);
-    const struct state_admission_config fixed = {.chain_id = chain->chain_id};
-    chain->machine = state_init(chain->memory, &fixed);
-    const struct body_validator_propose propose = sets_proposal(chain, CHANGE_REMOVE, 3);
-    const struct body_validator_approve approve = {.proposer = chain->addresses[0]};
-    const struct body_ready ready = {.seat = 0};
-    const struct chain_refusal refusals[] = {
-        {"propose", 0, TX_VALIDATOR_PROPOSE, &propose, CODE_E_TYPE},
-        {"approve", 0, TX_VALIDATOR_APPROVE, &approve, CODE_E_TYPE},
-        {"ready", 0, TX_READY, &ready, CODE_E_TYPE},
-    };
-    for (size_t i = 0; i < 3; i++) {
-        chain_refused(chain, &refusals[i]);
-    }
-    chain_free(chain);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,7 +174,6 @@ int main(void)
         cmocka_unit_test(approvals),
         cmocka_unit_test(readiness),
         cmocka_unit_test(readiness_is_said_once),
-        cmocka_unit_test(where_sets_do_not_change_nothing_begins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
