@@ -8,16 +8,21 @@ if [ ! -x "$build/bench/bench_network" ]; then
     cmake --preset release >/dev/null
     cmake --build --preset release -j "$(nproc)" >/dev/null
 fi
-echo "commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown), $(nproc) cores, $(uname -m)"
+echo "commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown), $(nproc) cores, $(uname -m)," \
+    "load average $(cut -d ' ' -f 1 /proc/loadavg)"
 
 echo "== matmul beside OpenBLAS"
 OPENBLAS_NUM_THREADS=1 OPENBLAS_CORETYPE=${OPENBLAS_CORETYPE:-SkylakeX} "$build/bench/bench_matmul"
 echo "== state updates beside RocksDB alone and SHA-256"
 "$build/bench/bench_state"
+"$build/bench/bench_state" 10000000
+echo "== blocks appended, and the way back forgotten, beside RocksDB and the disk alone"
+"$build/bench/bench_chain"
 echo "== snapshot made and restored beside RocksDB alone"
-"$build/bench/bench_snapshot"
+"$build/bench/bench_snapshot" 10000000
 echo "== state proofs beside SHA-256"
 "$build/bench/bench_proof"
+"$build/bench/bench_proof" 10000000
 echo "== audit replay beside the signature bound"
 "$build/bench/bench_audit"
 

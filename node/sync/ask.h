@@ -12,6 +12,7 @@ struct sync_source {
     bool stranger;             /* it does not know our own key */
     bool banned;               /* it has lied */
     bool passed;               /* what it offered could not be had; the others' turn */
+    bool silent;               /* it did not answer when a manifest was asked for */
     struct api_answer answer;  /* to the last question; points into event */
     struct net_event event;
 };

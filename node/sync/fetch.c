@@ -8,7 +8,9 @@
 
 /* Chunks from all sources at once: a thread for each, one question under way in each. */
 
-enum { BUSY_MS = 200, BUSY_MAX = 100, SILENT_MAX = 3 };
+/* A source that does not answer keeps its part from the others and the end of all, so once is
+ * enough: when nobody is left, everybody is asked again. */
+enum { BUSY_MS = 200, BUSY_MAX = 100 };
 enum part_state { PART_WANTED, PART_ASKED, PART_THERE };
 
 #define NO_PART UINT32_MAX
@@ -127,15 +129,10 @@ static bool fetch_part(struct worker *worker)
     const struct snapshot_part part = snapshot_part_at(manifest, worker->part);
     const struct api_request request = {
         .kind = API_CHUNK, .height = manifest->height, .hash = part.prefix, .depth = part.depth};
-    uint32_t silences = 0;
-    uint32_t times = 0;
     enum sync_reply reply = SYNC_BUSY;
-    while (!fetch->stopped() && silences < SILENT_MAX && times < BUSY_MAX &&
-           (reply == SYNC_BUSY || reply == SYNC_SILENT)) {
+    for (uint32_t i = 0; reply == SYNC_BUSY && i < BUSY_MAX && !fetch->stopped(); i++) {
         reply = sync_ask(fetch->asker, worker->source, &request);
-        silences += reply == SYNC_SILENT ? 1 : 0;
-        times++;
-        if (reply == SYNC_BUSY || reply == SYNC_SILENT) {
+        if (reply == SYNC_BUSY) {
             sync_wait_ms(BUSY_MS);
         }
     }
@@ -190,7 +187,8 @@ static void run_all(struct pool *pool)
         struct worker *worker = &workers[i];
         (void)pthread_mutex_lock(&pool->lock);
         const uint32_t part = find_wanted(pool);
-        const bool wanted = part != NO_PART && !pool->fetch->sources[i].banned;
+        const struct sync_source *source = &pool->fetch->sources[i];
+        const bool wanted = part != NO_PART && !source->banned && !source->silent;
         if (wanted) {
             pool->parts[part] = PART_ASKED;
         }

@@ -1,5 +1,6 @@
 #include "node/sync/join.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,39 +127,85 @@ static void compare(struct joining *joining, struct sync_source *source, struct 
     }
 }
 
-/* Ask for the newest manifest, once; whether to ask again. */
-static bool ask_offer(struct joining *joining, struct sync_source *source)
+/* One source is asked for its newest manifest, once, beside the others: who does not answer at
+ * all keeps nobody waiting for longer than one answer may take. */
+struct asking {
+    const struct sync_asker *asker;
+    struct sync_source *source;
+    pthread_t thread;
+    bool pending;
+    bool running;
+    enum sync_reply reply;
+};
+
+static void *ask_newest(void *context)
 {
     const struct api_request newest = {.kind = API_SNAPSHOT};
+    struct asking *asking = context;
+    asking->reply = sync_ask(asking->asker, asking->source, &newest);
+    return NULL;
+}
+
+static void ask_all(struct asking *askings, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct asking *asking = &askings[i];
+        asking->running =
+            asking->pending && pthread_create(&asking->thread, NULL, ask_newest, asking) == 0;
+        if (asking->pending && !asking->running) {
+            (void)ask_newest(asking);
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (askings[i].running) {
+            (void)pthread_join(askings[i].thread, NULL);
+        }
+    }
+}
+
+/* What was answered; whether to ask again. */
+static bool take_offer(struct joining *joining, const struct asking *asking)
+{
     struct sync_offer offer = {.source = NULL};
-    const enum sync_reply reply = sync_ask(&joining->asker, source, &newest);
-    joining->young += reply == SYNC_NOTHING ? 1 : 0;
-    if (reply == SYNC_GIVEN && copy_body(source, &offer.manifest)) {
-        compare(joining, source, &offer);
+    joining->young += asking->reply == SYNC_NOTHING ? 1 : 0;
+    asking->source->silent = asking->reply == SYNC_SILENT;
+    if (asking->reply == SYNC_GIVEN && copy_body(asking->source, &offer.manifest)) {
+        compare(joining, asking->source, &offer);
     }
     offer_free(&offer);
-    return reply == SYNC_BUSY;
+    return asking->reply == SYNC_BUSY;
+}
+
+/* One turn: all that are pending; how many still are. */
+static uint32_t offers_turn(struct joining *joining, struct asking *askings, uint32_t count)
+{
+    uint32_t waiting = 0;
+    ask_all(askings, count);
+    for (uint32_t i = 0; i < count; i++) {
+        askings[i].pending = askings[i].pending && take_offer(joining, &askings[i]);
+        waiting += askings[i].pending ? 1 : 0;
+    }
+    return waiting;
 }
 
 /* The offer of the greatest height that is the chain's. */
 static void choose(struct joining *joining)
 {
-    bool pending[SYNC_SOURCE_MAX];
+    struct asking askings[SYNC_SOURCE_MAX];
     const uint32_t count = joining->join->source_count;
     uint32_t waiting = count;
     offer_free(&joining->best);
     joining->young = 0;
     for (uint32_t i = 0; i < count; i++) {
-        pending[i] = !joining->sources[i].banned && !joining->sources[i].passed;
+        struct sync_source *source = &joining->sources[i];
+        source->silent = false;
+        askings[i] = (struct asking){.asker = &joining->asker, .source = source};
+        askings[i].pending = !source->banned && !source->passed;
     }
     for (uint32_t turn = 0, others = 0;
          waiting > 0 && turn < OFFER_TURNS && others < OTHERS_TURNS && !joining->join->stopped();
          turn++) {
-        waiting = 0;
-        for (uint32_t i = 0; i < count && !joining->join->stopped(); i++) {
-            pending[i] = pending[i] && ask_offer(joining, &joining->sources[i]);
-            waiting += pending[i] ? 1 : 0;
-        }
+        waiting = offers_turn(joining, askings, count);
         others += joining->best.source != NULL ? 1 : 0;
         sync_wait_ms(waiting > 0 ? BUSY_MS : 0);
     }
