@@ -65,6 +65,11 @@ static void entry_write(struct archive *a, const struct state_write *write)
     bool found = false;
     state_tree_path(write->key, &path);
     const size_t at = entry_find(a, &path, &found);
+    if (a->entry_count == a->entry_room) {
+        a->entry_room = 2 * a->entry_room + 64;
+        a->entries = realloc(a->entries, a->entry_room * sizeof(*a->entries));
+        ASSERT(a->entries != NULL);
+    }
     struct archive_entry *entry = &a->entries[at];
     const size_t above = (a->entry_count - at) * sizeof(*entry);
     if (write->removed) {
@@ -75,12 +80,6 @@ static void entry_write(struct archive *a, const struct state_write *write)
         return;
     }
     if (!found) {
-        if (a->entry_count == a->entry_room) {
-            a->entry_room = 2 * a->entry_room + 64;
-            a->entries = realloc(a->entries, a->entry_room * sizeof(*entry));
-            ASSERT(a->entries != NULL);
-            entry = &a->entries[at];
-        }
         memmove(entry + 1, entry, above);
         a->entry_count++;
         entry->value = NULL;
