@@ -289,7 +289,7 @@ bool epoch_boundary(struct driver *d, uint64_t epoch, uint64_t *height)
 {
     struct store_status status;
     store_status(d->store, &status);
-    uint64_t low = status.first_height; /* of this epoch or earlier, if it is there at all */
+    uint64_t low = status.oldest_height; /* of this epoch or earlier, if it is there at all */
     uint64_t high = d->epoch.start_height;
     if (epoch >= d->epoch.number || high < low) {
         return false;
@@ -315,17 +315,34 @@ bool epoch_boundary(struct driver *d, uint64_t epoch, uint64_t *height)
     return epoch_at(d, low, &its) && its == epoch;
 }
 
+/* Its own, or where that has gone to the sealed files what the block on it carries (3.8.3). */
+bool epoch_finality(struct driver *d, uint64_t height, struct store_buffer *out)
+{
+    static struct wire_block block; /* 8 KB; the driver's thread only */
+    struct store_buffer bytes = {0};
+    struct error error;
+    if (store_finality(d->store, height, out, &error) == STORE_FOUND) {
+        return true;
+    }
+    const bool carried = store_block(d->store, height + 1, &bytes, &error) == STORE_FOUND &&
+                         wire_decode_block(bytes_of(bytes.data, bytes.size), &block) &&
+                         block.has_last_final && block.last_final.light.height == height;
+    if (carried) {
+        blocks_encode_finality(&block.last_final, out);
+    }
+    store_buffer_free(&bytes);
+    return carried;
+}
+
 void epoch_serve(struct driver *d, uint64_t epoch, uint32_t to)
 {
     static struct finality finality; /* 8 KB each; the driver's thread only */
     static struct certificate certificate;
     struct store_buffer buffer = {0};
-    struct error error;
     struct wire_writer writer;
     struct bytes out;
     uint64_t height = 0;
-    if (epoch_boundary(d, epoch, &height) &&
-        store_finality(d->store, height, &buffer, &error) == STORE_FOUND &&
+    if (epoch_boundary(d, epoch, &height) && epoch_finality(d, height, &buffer) &&
         wire_decode_last_final(bytes_of(buffer.data, buffer.size), &finality)) {
         inbound_finality_certificate(&finality, &certificate);
         wire_writer_init(&writer, d->out, DRIVER_OUT_SIZE);

@@ -111,7 +111,7 @@ static void answer_boundary(struct driver *d, const struct api_request *request,
     struct store_buffer *set = hold(holding);
     const struct key key = request->epoch + 1 == d->epoch.number ? key_global(GLOBAL_VALIDATORS)
                                                                  : key_set(request->epoch + 1);
-    if (store_finality(d->store, height, finality, &error) != STORE_FOUND ||
+    if (!epoch_finality(d, height, finality) ||
         store_get(d->store, key_view(&key), set, &error) != STORE_FOUND) {
         fail(answer, EXIT_CODE_NOT_FOUND, "the end of this epoch is not here");
         return;

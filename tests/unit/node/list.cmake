@@ -9,7 +9,7 @@ set(lone ${CMAKE_CURRENT_LIST_DIR}/lone.c)
 foreach(name driver catchup explain sync shards guard evidence epochs)
   unit_test(test_node_${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c ${lone} NEEDS node)
   target_link_options(test_node_${name} PRIVATE -Wl,--wrap=clock_gettime
-    -Wl,--wrap=store_block_id -Wl,--wrap=store_overlay_add -Wl,--wrap=net_reply
+    -Wl,--wrap=store_finality -Wl,--wrap=store_block_id -Wl,--wrap=store_overlay_add -Wl,--wrap=net_reply
     -Wl,--wrap=blocks_build)
 endforeach()
 target_link_libraries(test_node_explain PRIVATE vendor_jansson)

@@ -9,6 +9,7 @@
 
 int64_t lone_wall_shift_ms;
 bool lone_fail_block_id;
+bool lone_no_finality;
 bool lone_no_overlay;
 bool lone_no_evidence;
 uint8_t *lone_reply;
@@ -39,6 +40,16 @@ enum store_answer __wrap_store_block_id(struct store *store, uint64_t height, st
         return STORE_FAILED;
     }
     return __real_store_block_id(store, height, id, error);
+}
+
+enum store_answer __real_store_finality(struct store *store, uint64_t height,
+                                        struct store_buffer *out, struct error *error);
+enum store_answer __wrap_store_finality(struct store *store, uint64_t height,
+                                        struct store_buffer *out, struct error *error);
+enum store_answer __wrap_store_finality(struct store *store, uint64_t height,
+                                        struct store_buffer *out, struct error *error)
+{
+    return lone_no_finality ? STORE_ABSENT : __real_store_finality(store, height, out, error);
 }
 
 struct store_overlay *__real_store_overlay_add(struct store *store,

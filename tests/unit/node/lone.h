@@ -56,6 +56,7 @@ void lone_vote(struct lone *lone, const struct vote *vote);
 /* Seams: what the linker wraps (list.cmake). */
 extern int64_t lone_wall_shift_ms; /* added to the wall clock */
 extern bool lone_fail_block_id;    /* store_block_id fails */
+extern bool lone_no_finality;      /* store_finality knows none: sealed files have it */
 extern bool lone_no_overlay;       /* store_overlay_add has no room */
 extern bool lone_no_evidence;      /* blocks are built without last_final */
 extern uint8_t *lone_reply;        /* the last net_reply */
