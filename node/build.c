@@ -29,7 +29,8 @@ static void pick(struct driver *d, const struct tip *parent, uint64_t time_ms,
             break;
         }
         const enum code code = state_admit(d->building, entry.raw, STATE_ADMIT_COUNT, NULL);
-        if (code == CODE_E_SEQ_GAP) {
+        /* The quota may have gone into a block that dies: at worst it waits for the next window. */
+        if (code == CODE_E_SEQ_GAP || code == CODE_E_QUOTA) {
             mempool_hold(d->pool, &entry.digest);
             cursor = before;
         } else if (code == CODE_OK) {

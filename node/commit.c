@@ -49,14 +49,8 @@ static void finality_of(const struct unfinal *u, const struct certificate *certi
     memcpy(out->signatures, certificate->signatures, sizeof(out->signatures));
 }
 
-/* Evidence has the number of nobody, and others wait with the same. */
-static void use_number(struct driver *d, const struct tx *tx)
-{
-    if (tx->type != TX_EVIDENCE) {
-        mempool_use(d->pool, &tx->sender, tx->lane, tx->seq);
-    }
-}
-
+/* All evidence has one number, nobody's.  What else waits with it goes, too: nobody can fill the
+ * pool with one validator's guilt in many forms, and who found another's submits it again. */
 void blocks_after_commit(struct driver *d, const struct wire_block *block, uint64_t height)
 {
     struct wire_tx_iterator iterator;
@@ -67,7 +61,7 @@ void blocks_after_commit(struct driver *d, const struct wire_block *block, uint6
     wire_txs_begin(&iterator, &block->txs);
     while (wire_txs_next(&iterator, &raw)) {
         if (wire_decode_tx(raw, &tx)) {
-            use_number(d, &tx);
+            mempool_use(d->pool, &tx.sender, tx.lane, tx.seq);
             crypto_digest(TAG_TX, tx.payload, &digest);
             recent_add(d->recent, &digest, height, index);
         }

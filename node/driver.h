@@ -196,7 +196,7 @@ bool driver_failed(const struct driver *d);
 
 /* inbound.c */
 void inbound_frame(struct driver *d, const struct net_event *event);
-/* Take in a transaction from the peer with this key; answers the admission code and the id.
+/* Take in a transaction from the peer with this key (NULL: our own); the admission code and the id.
  * forward: tell the other validators. */
 enum code inbound_tx(struct driver *d, const struct net_key *from, struct bytes raw, bool forward,
                      struct hash *id);

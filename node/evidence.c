@@ -202,8 +202,7 @@ static bool submit(struct driver *d, uint32_t i)
     if (*until < wall + VALID_STEP_MS / 2) {
         *until = (wall / VALID_STEP_MS + 2) * VALID_STEP_MS;
     }
-    const struct net_key own = net_key_of_node(crypto_key_public(d->network_key));
-    const enum code code = inbound_tx(d, &own, write_tx(d, body, *until, raw), true, &id);
+    const enum code code = inbound_tx(d, NULL, write_tx(d, body, *until, raw), true, &id);
     switch ((unsigned)code) {
     case CODE_OK:
     case CODE_E_QUOTA: /* no room just now */

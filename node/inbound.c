@@ -305,33 +305,48 @@ static enum code judge_used(const struct driver *d, struct bytes raw, struct has
     return recent_find(d->recent, id, &height, &index) ? CODE_E_DUPLICATE : CODE_E_SEQ_USED;
 }
 
+/* What is refused after the state was read is paid for by who sent it; NULL: ourselves. */
+static void pay(struct driver *d, const struct net_key *from)
+{
+    if (from != NULL) {
+        (void)budget_spend(&d->waste, bytes_of(from->bytes, from->size), driver_now_ms());
+    }
+}
+
+static bool can_pay(struct driver *d, const struct net_key *from)
+{
+    return from == NULL ||
+           budget_has(&d->waste, bytes_of(from->bytes, from->size), driver_now_ms());
+}
+
 enum code inbound_tx(struct driver *d, const struct net_key *from, struct bytes raw, bool forward,
                      struct hash *id)
 {
-    const struct bytes key = bytes_of(from->bytes, from->size);
-    const uint64_t now = driver_now_ms();
     struct tx tx;
     memset(id, 0, sizeof(*id));
-    if (!budget_has(&d->waste, key, now)) {
+    if (!can_pay(d, from)) {
         return CODE_E_QUOTA;
     }
     const enum code code = state_admit(d->admission, raw, STATE_ADMIT_PEEK, &tx);
+    if (code == CODE_E_SEQ_USED) {
+        return judge_used(d, raw, id); /* mostly an honest repeat, and cheap */
+    }
     if (code != CODE_OK && code != CODE_E_SEQ_GAP && code != CODE_E_QUOTA) {
-        /* A sequence number that was used is mostly an honest repeat, and cheap. */
-        (void)(code != CODE_E_SEQ_USED && budget_spend(&d->waste, key, now));
-        return code == CODE_E_SEQ_USED ? judge_used(d, raw, id) : code;
+        pay(d, from);
+        return code;
     }
     struct mempool_entry entry = {.sender = tx.sender,
                                   .lane = tx.lane,
                                   .seq = tx.seq,
                                   .raw = raw,
-                                  .valid_until_ms = tx.valid_until_ms};
+                                  .valid_until_ms = tx.valid_until_ms,
+                                  .ready = code == CODE_OK};
     crypto_digest(TAG_TX, tx.payload, id);
     entry.id = *id;
     crypto_sha256(raw, &entry.digest);
     const enum mempool_verdict verdict = mempool_add(d->pool, &entry);
     if (verdict == MEMPOOL_FULL || verdict == MEMPOOL_SENDER_FULL) {
-        (void)budget_spend(&d->waste, key, now);
+        pay(d, from);
         return CODE_E_QUOTA;
     }
     d->pool_ready = d->pool_ready || code == CODE_OK;

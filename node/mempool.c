@@ -31,6 +31,7 @@ struct mempool {
     uint32_t count;
     uint64_t size;
     uint64_t window;    /* of quotas */
+    uint32_t due;       /* held before it began */
     uint32_t free_head; /* chain through digest_next */
     uint32_t by_digest[BUCKET_COUNT];
     uint32_t by_id[BUCKET_COUNT];
@@ -123,14 +124,19 @@ static uint32_t find(struct mempool *pool, const struct hash *digest)
     return i;
 }
 
-static uint32_t count_of_sender(struct mempool *pool, const struct address *sender)
+/* Has this sender room for one of so many bytes? */
+static bool sender_has_room(struct mempool *pool, const struct address *sender, size_t size)
 {
     uint32_t count = 0;
     for (uint32_t i = *bucket(pool, pool->by_sender, sender->bytes); i != NONE;
          i = pool->entries[i].sender_next) {
-        count += address_equal(&pool->entries[i].public.sender, sender) ? 1 : 0;
+        const struct mempool_entry *public = &pool->entries[i].public;
+        if (address_equal(&public->sender, sender)) {
+            count++;
+            size += public->raw.size;
+        }
     }
-    return count;
+    return count < MEMPOOL_SENDER_TX_MAX && size <= MEMPOOL_SENDER_SIZE_MAX;
 }
 
 static bool has_number(const struct mempool_entry *entry, const struct address *sender,
@@ -183,36 +189,6 @@ static void chains_out(struct mempool *pool, uint32_t i)
 
 /* ---- Entries ------------------------------------------------------------------------------ */
 
-enum mempool_verdict mempool_add(struct mempool *pool, const struct mempool_entry *entry)
-{
-    if (find(pool, &entry->digest) != NONE) {
-        return MEMPOOL_DUPLICATE;
-    }
-    if (pool->free_head == NONE || pool->size + entry->raw.size > MEMPOOL_SIZE_MAX) {
-        return MEMPOOL_FULL;
-    }
-    if (count_of_sender(pool, &entry->sender) >= MEMPOOL_SENDER_TX_MAX) {
-        return MEMPOOL_SENDER_FULL;
-    }
-    uint8_t *copy = malloc(entry->raw.size);
-    if (copy == NULL) {
-        return MEMPOOL_FULL;
-    }
-    memcpy(copy, entry->raw.data, entry->raw.size);
-
-    const uint32_t i = pool->free_head;
-    struct entry *e = &pool->entries[i];
-    pool->free_head = e->digest_next;
-    e->public = *entry;
-    e->public.raw.data = copy;
-    e->raw = copy;
-    chains_in(pool, i);
-    list_append(pool, WAITING, i);
-    pool->count++;
-    pool->size += entry->raw.size;
-    return MEMPOOL_ADDED;
-}
-
 static void remove_entry(struct mempool *pool, uint32_t i)
 {
     struct entry *e = &pool->entries[i];
@@ -224,6 +200,46 @@ static void remove_entry(struct mempool *pool, uint32_t i)
     memset(e, 0, sizeof(*e));
     e->digest_next = pool->free_head;
     pool->free_head = i;
+}
+
+static bool has_room(const struct mempool *pool, size_t size)
+{
+    return pool->free_head != NONE && pool->size + size <= MEMPOOL_SIZE_MAX;
+}
+
+enum mempool_verdict mempool_add(struct mempool *pool, const struct mempool_entry *entry)
+{
+    const size_t size = entry->raw.size;
+    if (find(pool, &entry->digest) != NONE) {
+        return MEMPOOL_DUPLICATE;
+    }
+    if (!sender_has_room(pool, &entry->sender, size)) {
+        return MEMPOOL_SENDER_FULL;
+    }
+    /* Whoever fills the pool with what cannot be admitted yet keeps nobody else out. */
+    while (entry->ready && !has_room(pool, size) && pool->entries[HELD].older != HELD) {
+        remove_entry(pool, pool->entries[HELD].older);
+    }
+    if (!has_room(pool, size)) {
+        return MEMPOOL_FULL;
+    }
+    uint8_t *copy = malloc(size);
+    if (copy == NULL) {
+        return MEMPOOL_FULL;
+    }
+    memcpy(copy, entry->raw.data, size);
+
+    const uint32_t i = pool->free_head;
+    struct entry *e = &pool->entries[i];
+    pool->free_head = e->digest_next;
+    e->public = *entry;
+    e->public.raw.data = copy;
+    e->raw = copy;
+    chains_in(pool, i);
+    list_append(pool, WAITING, i);
+    pool->count++;
+    pool->size += size;
+    return MEMPOOL_ADDED;
 }
 
 void mempool_remove(struct mempool *pool, const struct hash *digest)
@@ -242,6 +258,16 @@ void mempool_hold(struct mempool *pool, const struct hash *digest)
     }
 }
 
+bool mempool_has_number(struct mempool *pool, const struct address *sender, uint32_t lane,
+                        uint64_t seq)
+{
+    uint32_t i = *number_bucket(pool, sender, lane, seq);
+    while (i != NONE && !has_number(&pool->entries[i].public, sender, lane, seq)) {
+        i = pool->entries[i].number_next;
+    }
+    return i != NONE;
+}
+
 void mempool_release(struct mempool *pool, const struct address *sender, uint32_t lane,
                      uint64_t seq)
 {
@@ -256,10 +282,18 @@ void mempool_release(struct mempool *pool, const struct address *sender, uint32_
 
 void mempool_window(struct mempool *pool, uint64_t window)
 {
-    while (window != pool->window && pool->entries[HELD].newer != HELD) {
-        list_move(pool, WAITING, pool->entries[HELD].newer);
+    enum { RELEASE_MAX = 4096 };
+    if (window != pool->window) {
+        pool->window = window;
+        pool->due = pool->count; /* at most; the oldest come first */
     }
-    pool->window = window;
+    if (pool->entries[HELD].newer == HELD) {
+        pool->due = 0;
+    }
+    for (uint32_t i = 0; i < RELEASE_MAX && pool->due > 0; i++) {
+        list_move(pool, WAITING, pool->entries[HELD].newer);
+        pool->due = pool->entries[HELD].newer == HELD ? 0 : pool->due - 1;
+    }
 }
 
 void mempool_use(struct mempool *pool, const struct address *sender, uint32_t lane, uint64_t seq)

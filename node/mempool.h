@@ -23,7 +23,7 @@ enum mempool_verdict {
     MEMPOOL_ADDED,
     MEMPOOL_DUPLICATE,   /* exactly these bytes are here already */
     MEMPOOL_FULL,        /* no room in bytes or number: come again */
-    MEMPOOL_SENDER_FULL, /* this sender has its share of waiting transactions */
+    MEMPOOL_SENDER_FULL, /* this sender has its share of transactions or bytes */
 };
 
 struct mempool_entry {
@@ -34,12 +34,14 @@ struct mempool_entry {
     uint64_t seq;
     struct bytes raw;
     uint64_t valid_until_ms;
+    bool ready; /* admissible when it came: what is held makes room for it */
 };
 
 struct mempool *mempool_new(void);
 void mempool_free(struct mempool *pool);
 
-/* Copy entry->raw in.  On any verdict but ADDED nothing has changed. */
+/* Copy entry->raw in; the newest of those held may go for a ready one.  On any verdict but ADDED
+ * nothing has changed. */
 MUST_USE enum mempool_verdict mempool_add(struct mempool *pool, const struct mempool_entry *entry);
 
 /* Remove by digest; nothing happens if it is not here. */
@@ -50,7 +52,7 @@ void mempool_hold(struct mempool *pool, const struct hash *digest);
 /* What is held with this number waits again, as the newest. */
 void mempool_release(struct mempool *pool, const struct address *sender, uint32_t lane,
                      uint64_t seq);
-/* ... all that is held, when this is another quota window than the last. */
+/* ... all that is held, some with each call, once this is another quota window than the last. */
 void mempool_window(struct mempool *pool, uint64_t window);
 
 /* This number is final: whatever has it goes, and what is held for the next one waits again. */
@@ -59,6 +61,8 @@ void mempool_use(struct mempool *pool, const struct address *sender, uint32_t la
 /* Remove what can no longer enter a block whose header time is now_ms. */
 void mempool_expire(struct mempool *pool, uint64_t now_ms);
 
+bool mempool_has_number(struct mempool *pool, const struct address *sender, uint32_t lane,
+                        uint64_t seq);
 bool mempool_has_id(struct mempool *pool, const struct hash *id);
 uint32_t mempool_count(const struct mempool *pool);
 uint64_t mempool_size(const struct mempool *pool);

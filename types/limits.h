@@ -76,8 +76,9 @@ enum {
     /* Mempool of one node. */
     MEMPOOL_TX_MAX = 50000,
     MEMPOOL_SIZE_MAX = 32 << 20,
-    MEMPOOL_SENDER_TX_MAX = 1024, /* one sender cannot crowd out the others */
-    RECENT_TX_MAX = 1 << 17,      /* final transactions a node can place by id */
+    MEMPOOL_SENDER_TX_MAX = 1024, /* one sender cannot crowd out the others, ... */
+    MEMPOOL_SENDER_SIZE_MAX = MEMPOOL_SIZE_MAX / 16, /* ... nor their bytes */
+    RECENT_TX_MAX = 1 << 17,                         /* final transactions a node can place by id */
 
     /* What answering a node's questions may cost it: one for each question and each
      * SERVE_UNIT_SIZE bytes read.  Over it the answer is EXIT_CODE_QUOTA until time has passed. */

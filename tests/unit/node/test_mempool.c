@@ -93,6 +93,54 @@ static void expect(struct mempool *pool, const uint64_t *seqs, uint32_t count)
     assert_int_equal(seen, count);
 }
 
+/* Who fills the pool with what has to wait keeps nobody out. */
+static void what_is_ready_finds_room(void **state)
+{
+    (void)state;
+    struct mempool *pool = mempool_new();
+    static const uint8_t raw[TX_SIZE_MAX];
+    uint32_t count = 0;
+    for (enum mempool_verdict verdict = MEMPOOL_ADDED; verdict == MEMPOOL_ADDED;) {
+        const struct mempool_entry entry = entry_of(count + 1, count % 100, raw, sizeof(raw));
+        verdict = mempool_add(pool, &entry);
+        if (verdict == MEMPOOL_ADDED) {
+            mempool_hold(pool, &entry.digest);
+            count++;
+        }
+    }
+    struct mempool_entry late = entry_of(count + 1, 200, raw, sizeof(raw));
+    assert_int_equal(mempool_add(pool, &late), MEMPOOL_FULL);
+    late.ready = true;
+    assert_int_equal(mempool_add(pool, &late), MEMPOOL_ADDED);
+    assert_int_equal(mempool_count(pool), count); /* for one of them, the newest */
+    expect(pool, &late.seq, 1);
+    mempool_window(pool, 1);
+    uint32_t cursor = 0;
+    uint64_t sum = 0;
+    struct mempool_entry out;
+    while (mempool_next(pool, &cursor, &out)) {
+        sum += out.seq;
+    }
+    assert_int_equal(sum, (uint64_t)count * (count - 1) / 2 + count + 1);
+    mempool_free(pool);
+}
+
+static void bytes_of_a_sender_are_bounded(void **state)
+{
+    (void)state;
+    struct mempool *pool = mempool_new();
+    static const uint8_t raw[TX_SIZE_MAX];
+    uint32_t count = 0;
+    for (enum mempool_verdict verdict = MEMPOOL_ADDED; verdict == MEMPOOL_ADDED; count++) {
+        const struct mempool_entry entry = entry_of(count + 1, 1, raw, sizeof(raw));
+        verdict = mempool_add(pool, &entry);
+        assert_int_not_equal(verdict, MEMPOOL_FULL);
+    }
+    assert_true(mempool_size(pool) <= MEMPOOL_SENDER_SIZE_MAX);
+    assert_true(mempool_size(pool) + sizeof(raw) > MEMPOOL_SENDER_SIZE_MAX);
+    mempool_free(pool);
+}
+
 static void what_is_held_waits_for_its_turn(void **state)
 {
     (void)state;
@@ -139,6 +187,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(oldest_comes_first),
         cmocka_unit_test(bounds_hold),
+        cmocka_unit_test(what_is_ready_finds_room),
+        cmocka_unit_test(bytes_of_a_sender_are_bounded),
         cmocka_unit_test(what_is_held_waits_for_its_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
