@@ -25,6 +25,7 @@
     COMMAND(cli_query_job)                                                                         \
     COMMAND(cli_query_object)                                                                      \
     COMMAND(cli_query_tx)                                                                          \
+    COMMAND(cli_query_txs)                                                                         \
     COMMAND(cli_query_block)                                                                       \
     COMMAND(cli_validator_list)                                                                    \
     COMMAND(cli_validator_propose)                                                                 \
@@ -54,6 +55,7 @@
     COMMAND(cli_db_rollback)                                                                       \
     COMMAND(cli_db_compact)                                                                        \
     COMMAND(cli_db_prune)                                                                          \
+    COMMAND(cli_db_reindex)                                                                        \
     COMMAND(cli_backup_create)                                                                     \
     COMMAND(cli_backup_verify)                                                                     \
     COMMAND(cli_backup_restore)                                                                    \

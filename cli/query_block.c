@@ -145,20 +145,51 @@ static bool show(const struct cli_call *call, struct light *light, uint64_t heig
                                  "a block this version cannot read: use a newer gradus");
 }
 
+/* The last block that is not later: headers' times grow with the height, so halving finds it, and
+ * each header on the way is proven. */
+static bool find_time(struct light *light, uint64_t time_ms, uint64_t *out, struct error *error)
+{
+    if (!light_refresh(light, error)) {
+        return false;
+    }
+    uint64_t low = 0;
+    uint64_t high = light_tip(light)->header.height + 1;
+    while (high - low > 1) {
+        struct light_tip block;
+        const uint64_t middle = low + (high - low) / 2;
+        if (!light_header(light, middle, &block, error)) {
+            return false;
+        }
+        *(block.header.time_ms <= time_ms ? &low : &high) = middle;
+    }
+    *out = low;
+    return low > 0 || error_set(error, EXIT_CODE_NOT_FOUND, "the first block is later");
+}
+
+/* HEIGHT, or @MS. */
+static bool read_place(const struct cli_call *call, uint64_t *height, uint64_t *time_ms,
+                       struct error *error)
+{
+    char *end = NULL;
+    const char *text = cli_argument(call, 0);
+    const bool by_time = text[0] == '@';
+    text += by_time ? 1 : 0;
+    *(by_time ? time_ms : height) = strtoull(text, &end, 10);
+    return (text[0] >= '1' && text[0] <= '9' && *end == '\0') ||
+           cli_misused(call, error, "write the height, or @ and milliseconds since 1970");
+}
+
 static enum exit_code run_block(struct cli_call *call, struct error *error)
 {
     struct connection connection;
-    char *end = NULL;
-    const char *text = cli_argument(call, 0);
-    const uint64_t height = strtoull(text, &end, 10);
-    if (text[0] < '1' || text[0] > '9' || *end != '\0') {
-        (void)cli_misused(call, error, "write the height, a number from 1 on");
+    uint64_t height = 0;
+    uint64_t time_ms = 0;
+    if (!read_place(call, &height, &time_ms, error) ||
+        !connect_open(call, false, &connection, error)) {
         return error->code;
     }
-    if (!connect_open(call, false, &connection, error)) {
-        return error->code;
-    }
-    const bool ok = show(call, connection.light, height, error);
+    const bool ok = (time_ms == 0 || find_time(connection.light, time_ms, &height, error)) &&
+                    show(call, connection.light, height, error);
     connect_close(&connection);
     return ok ? EXIT_CODE_OK : error->code;
 }
@@ -166,10 +197,12 @@ static enum exit_code run_block(struct cli_call *call, struct error *error)
 const struct cli_command cli_query_block = {
     .noun = "query",
     .verb = "block",
-    .arguments = "HEIGHT",
+    .arguments = "HEIGHT|@MS",
     .argument_min = 1,
     .argument_max = 1,
-    .help = "the header of any final block, proven under the newest one",
+    .help = "any final header, or the last one up to a time, proven under the newest block",
     .run = run_block,
-    .options = {CONNECT_OPTIONS,
-                {"transactions", NULL, NULL, "its transactions too, checked against txs_root"}}};
+    .options = {
+        CONNECT_OPTIONS,
+        {"time", "MS", NULL, "instead of HEIGHT: the last block up to this time (1970, UTC)"},
+        {"transactions", NULL, NULL, "its transactions too, checked against txs_root"}}};

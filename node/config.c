@@ -10,7 +10,6 @@
 #include <ini.h>
 
 #include "base/hex.h"
-#include "store/store.h"
 
 enum option_kind { OPTION_TEXT, OPTION_PATH, OPTION_NUMBER };
 
@@ -38,6 +37,8 @@ static const struct option options[] = {
      "a leader waits at least this long after the last block"},
     {"disk_reserve_mib", OPTION_NUMBER, NUMBER(disk_reserve_mib), 1, 1 << 20, "256",
      "stop, with exit code 75, before less than this is free"},
+    {"tx_index", OPTION_NUMBER, NUMBER(tx_index), 0, 1, "1",
+     "1: index.db, by which transactions are found at any age"},
     {"undo_window", OPTION_NUMBER, NUMBER(undo_window), STORE_UNDO_WINDOW_MIN, 1 << 20, "256",
      "of so many last blocks the state can be read with proof"},
     {"state_sync", OPTION_NUMBER, NUMBER(state_sync), 0, 1, "0",
@@ -237,4 +238,13 @@ bool node_config_path(char *out, const char *dir, const char *name, struct error
     const int length = snprintf(out, CONFIG_PATH_MAX, "%s/%s", dir, name);
     return (length > 0 && length < CONFIG_PATH_MAX) ||
            error_set(error, EXIT_CODE_BAD_CONFIG, "%s: path too long", dir);
+}
+
+struct store_options node_config_store(const struct node_config *config,
+                                       const struct hash *chain_id)
+{
+    return (struct store_options){.dir = config->data_dir,
+                                  .chain_id = *chain_id,
+                                  .undo_window = config->undo_window,
+                                  .reserve_bytes = config->disk_reserve_mib << 20};
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "store/store.h"
 #include "types/limits.h"
 #include "types/types.h"
 
@@ -35,6 +36,7 @@ struct node_config {
     char log_level[16];
     uint64_t min_block_interval_ms;
     uint64_t disk_reserve_mib;
+    uint64_t tx_index;    /* 1: transactions are found at any age */
     uint64_t undo_window; /* blocks back whose state can be proven */
     uint64_t state_sync;
     uint64_t shard_threshold_kib;
@@ -57,5 +59,9 @@ MUST_USE bool node_config_path(char *out, const char *dir, const char *name, str
 
 /* The option table as text for --help, one line a setting. */
 void node_config_describe(char *out, uint32_t size);
+
+/* How its databases are opened; the view of data_dir is config's. */
+struct store_options node_config_store(const struct node_config *config,
+                                       const struct hash *chain_id);
 
 #endif /* NODE_CONFIG_H */

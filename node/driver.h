@@ -16,6 +16,7 @@
 #include "node/evidence.h"
 #include "node/explain/watch.h"
 #include "node/guard.h"
+#include "node/indexer.h"
 #include "node/mempool.h"
 #include "node/peers.h"
 #include "node/recent.h"
@@ -145,8 +146,9 @@ struct driver {
         struct budget anon, anon_total, client, validator;
     } serving; /* answers, in units of SERVE_UNIT_SIZE */
     struct evidence evidence;
-    bool pool_ready;       /* some pooled transaction is admissible now */
-    struct recent *recent; /* final transactions by id */
+    bool pool_ready;         /* some pooled transaction is admissible now */
+    struct recent *recent;   /* the last final transactions by id */
+    struct indexer *indexer; /* all of them; NULL: not kept */
 
     struct unfinal *unfinals;
     uint32_t final_kept;

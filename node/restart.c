@@ -175,9 +175,7 @@ static bool join_network(struct driver *d, struct error *error)
 {
     struct sync_join join = {
         .genesis = d->genesis, .key = d->network_key, .stopped = driver_stop_asked};
-    join.options = (struct store_options){.dir = d->config.data_dir,
-                                          .chain_id = d->chain_id,
-                                          .reserve_bytes = d->config.disk_reserve_mib << 20};
+    join.options = node_config_store(&d->config, &d->chain_id);
     const struct validator_set *first = genesis_validators(d->genesis);
     for (uint32_t i = 0; i < first->count && join.source_count < SYNC_SOURCE_MAX; i++) {
         if (d->config.peers[i][0] != '\0' &&
@@ -192,13 +190,12 @@ static bool join_network(struct driver *d, struct error *error)
 /* The tip as the blocks of chain.db leave it: applied ones are only looked at. */
 static bool open_store(struct driver *d, struct error *error)
 {
-    struct store_options options = {.dir = d->config.data_dir, .chain_id = d->chain_id};
+    const struct store_options options = node_config_store(&d->config, &d->chain_id);
     struct store_status status;
-    options.undo_window = d->config.undo_window;
-    options.reserve_bytes = d->config.disk_reserve_mib << 20;
     if (!store_open(&options, &d->store, error) || !check_space(d, error)) {
         return false;
     }
+    d->indexer = d->config.tx_index != 0 ? indexer_new(d->store, &options) : NULL;
     d->snapshots = sync_serving_new(d->store);
     if (d->snapshots == NULL) {
         return error_set(error, EXIT_CODE_FAILURE, "node: no memory");
@@ -419,6 +416,7 @@ void restart_close(struct driver *d)
     signer_free(d->own_signer);
     disk_posix_close(&d->sign_disk);
     sync_serving_free(d->snapshots);
+    indexer_free(d->indexer);
     store_close(d->store);
     blocks_clear(d);
     catchup_close(d);

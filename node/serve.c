@@ -235,7 +235,9 @@ static void answer_header(struct driver *d, const struct api_request *request,
 static void answer_tx(struct driver *d, const struct api_request *request,
                       struct api_answer *answer, struct holding *holding)
 {
-    if (!recent_find(d->recent, &request->hash, &answer->height, &answer->index)) {
+    /* The last ones are in memory, the index has all. */
+    if (!recent_find(d->recent, &request->hash, &answer->height, &answer->index) &&
+        !indexer_find(d->indexer, &request->hash, answer)) {
         answer->tx_status =
             mempool_has_id(d->pool, &request->hash) ? API_TX_PENDING : API_TX_UNKNOWN;
         return;
@@ -375,6 +377,11 @@ static void make_answer(struct driver *d, const struct net_event *event,
         return;
     case API_HEADER:
         answer_header(d, request, answer, holding);
+        return;
+    case API_TXS:
+        if (!indexer_list(d->indexer, request, answer)) {
+            fail(answer, EXIT_CODE_NOT_FOUND, "this node keeps no index; ask another one");
+        }
         return;
     case API_SNAPSHOT:
     case API_ANCHOR:

@@ -226,6 +226,25 @@ void rocks_close(struct rocks *rocks)
     *rocks = (struct rocks){0};
 }
 
+bool rocks_destroy(const char *dir, const char *name, struct error *error)
+{
+    char path[ROCKS_PATH_MAX];
+    char *message = NULL;
+    const int length = snprintf(path, sizeof(path), "%s/%s", dir, name);
+    if (length < 0 || (size_t)length >= sizeof(path)) {
+        return error_set(error, EXIT_CODE_BAD_CONFIG, "the data directory's name is too long");
+    }
+    rocksdb_options_t *options = rocksdb_options_create();
+    rocksdb_destroy_db(options, path, &message);
+    rocksdb_options_destroy(options);
+    if (message == NULL) {
+        return true;
+    }
+    (void)error_set(error, EXIT_CODE_STORE, "%.300s: cannot be deleted: %.120s", path, message);
+    rocksdb_free(message);
+    return false;
+}
+
 static bool space_check(const struct rocks *rocks, size_t size, struct error *error)
 {
     struct statvfs disk;

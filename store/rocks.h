@@ -55,6 +55,9 @@ MUST_USE bool rocks_open(struct rocks *rocks, const struct rocks_config *config,
                          struct error *error);
 void rocks_close(struct rocks *rocks);
 
+/* Deletes a database that can be made anew; nothing there is fine. */
+MUST_USE bool rocks_destroy(const char *dir, const char *name, struct error *error);
+
 /* Takes RocksDB's message (and frees it) into *error; returns false. */
 bool rocks_fail(const struct rocks *rocks, const char *what, char *message, struct error *error);
 

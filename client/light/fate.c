@@ -84,18 +84,13 @@ static bool fate_init(struct fate *fate, struct bytes raw, struct error *error)
 static bool take_anchor(struct light *light, const struct api_anchor *anchor, struct fate *fate,
                         struct error *error)
 {
-    if (!light_take_tip(light, anchor->tip_header, anchor->last_final, error)) {
+    struct light_tip child;
+    if (!light_take_anchor(light, anchor, &child, error)) {
         return false;
     }
-    const struct block_header tip = light->header;
-    const char *wrong = verify_header(&light->trust, anchor->header, &fate->child, &fate->child_id);
-    if (wrong == NULL && anchor->is_tip && !bytes_equal(anchor->header, anchor->tip_header)) {
-        wrong = "it calls another header the tip";
-    }
-    if (wrong == NULL && !anchor->is_tip) {
-        wrong = verify_history(&tip, fate->child.height, &fate->child_id, &anchor->path);
-    }
-    return wrong == NULL || light_refuse(error, wrong);
+    fate->child = child.header;
+    fate->child_id = child.block_id;
+    return true;
 }
 
 static bool take_fate(struct light *light, void *context, struct error *error)

@@ -78,3 +78,31 @@ bool light_body(struct light *light, const struct light_tip *block, struct light
     light->request = (struct api_request){.kind = API_BLOCK, .height = block->header.height};
     return light_ask(light, take_body, &body, error);
 }
+
+static bool take_places(struct light *light, void *context, struct error *error)
+{
+    struct light_page *io = context;
+    uint64_t height = io->below_height;
+    uint32_t number = io->below_number;
+    for (uint32_t i = 0; i < light->answer.place_count; i++) {
+        const struct api_place *at = &light->answer.places[i];
+        if (at->height > height || (at->height == height && at->number >= number)) {
+            return light_refuse(error, "its list does not descend");
+        }
+        height = at->height;
+        number = at->number;
+    }
+    io->complete_to = light->answer.height;
+    io->count = light->answer.place_count;
+    memcpy(io->places, light->answer.places, io->count * sizeof io->places[0]);
+    return true;
+}
+
+bool light_list_txs(struct light *light, struct light_page *io, struct error *error)
+{
+    light->request = (struct api_request){.kind = API_TXS,
+                                          .sender = io->sender,
+                                          .height = io->below_height,
+                                          .number = io->below_number};
+    return light_ask(light, take_places, io, error);
+}

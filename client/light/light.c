@@ -227,6 +227,7 @@ static bool is_last_word(const struct light *light, const struct error *error)
 {
     return error->code == EXIT_CODE_NOT_FOUND &&
            (light->tip.header.height == 0 || light->request.kind == API_HEADER ||
+            light->request.kind == API_TXS ||
             (light->request.kind == API_PROVE && light->request.height != 0));
 }
 

@@ -195,6 +195,19 @@ struct light_found {
 MUST_USE bool light_look_id(struct light *light, const struct hash *id, bool *found,
                             struct light_found *out, struct error *error);
 
+/* Ids of a sender's transactions, newest first, as one node's index has them: a hint, of which
+ * light_look_id proves each; that none is missing is not proven.  Below (height, number):
+ * UINT64_MAX, or the last of the page before. */
+struct light_page {
+    struct address sender;
+    uint64_t below_height;
+    uint32_t below_number;
+    uint64_t complete_to; /* out: the index had followed so far */
+    uint32_t count;       /* out */
+    struct api_place places[API_PLACE_MAX];
+};
+MUST_USE bool light_list_txs(struct light *light, struct light_page *io, struct error *error);
+
 /* Of a transaction of a numbered lane: *absent when the proven state shows its number as used
  * while no block from from_height up to that state holds it, so that another used the number
  * and this one can never enter.  from_height: none below can hold it.  The blocks are followed

@@ -59,6 +59,21 @@ code=0
 "$GRADUS" query account "$(address "$consumer")" --net "$net" --at 1000000 || code=$?
 [ "$code" = 4 ] || fail "exit code $code of a state that is not there"
 
+# ---- By sender, as soon as the index has followed, and by time.
+both() {
+    "$GRADUS" query txs "$(address "$consumer")" --net "$net" >"$E2E_DIR/said"
+    [ "$(grep -c TRANSFER "$E2E_DIR/said")" = 2 ]
+}
+wait_for 20 both
+cat "$E2E_DIR/said"
+grep -q "TRANSFER .*$id" "$E2E_DIR/said" || fail "the first transfer is not listed"
+"$GRADUS" query block "$height" --net "$net" --output json | tr -d ' ' >"$E2E_DIR/said"
+"$GRADUS" query block "@$(field time_ms <"$E2E_DIR/said")" --net "$net" --output json | tr -d ' ' |
+    grep -q "\"block_id\":\"$(field block_id <"$E2E_DIR/said")" || fail "another block at this time"
+code=0
+"$GRADUS" query block @1 --net "$net" || code=$?
+[ "$code" = 4 ] || fail "exit code $code of a time before the first block"
+
 # ---- A request without workers: interrupted, cancelled, the escrow is free again.
 yes "abc def" 2>/dev/null | head -c 20000 >"$E2E_DIR/text"
 request() {
@@ -119,6 +134,17 @@ offer --cancel-offer
 kill -TERM "$worker"
 wait "$worker" || { tail -n 3 "$E2E_DIR/worker.log"; fail "the worker ends badly"; }
 [ "$(state_of "$offer")" != "$open" ] || fail "the offer outlives its worker"
+
+# ---- After a restart, and without an index, old transactions are still found.
+"$GRADUS" localnet down --dir "$net" >/dev/null
+"$GRADUS" db reindex --data-dir "$net/validator-0/data" --genesis "$net/genesis.gradus"
+for i in 1 2 3; do
+    rm -r "$net/validator-$i/data/index.db"
+done
+"$GRADUS" localnet up --dir "$net" >/dev/null
+known() { "$GRADUS" query tx "$id" --net "$net" >"$E2E_DIR/said"; }
+wait_for 20 known
+grep -q "result OK" "$E2E_DIR/said" || fail "the first transfer is forgotten"
 
 # ---- The nodes' own word, one of them down.
 nodes=127.0.0.1:$E2E_PORT,127.0.0.1:$((E2E_PORT + 1)),127.0.0.1:$((E2E_PORT + 49))

@@ -55,6 +55,13 @@ void api_write_request(struct wire_writer *writer, const struct api_request *req
         wire_write_hash(writer, &request->hash);
         wire_write_u64(writer, request->depth);
         return;
+    case API_TXS:
+        wire_write_array(writer, 4);
+        wire_write_u64(writer, request->kind);
+        wire_write_address(writer, &request->sender);
+        wire_write_u64(writer, request->height);
+        wire_write_u64(writer, request->number);
+        return;
     case API_PROVE:
         wire_write_array(writer, 3);
         wire_write_u64(writer, request->kind);
@@ -79,7 +86,7 @@ static uint32_t request_fields(enum api_kind kind)
     if (kind == API_PROVE) {
         return 3;
     }
-    return kind == API_CHUNK ? 4 : 2;
+    return kind == API_CHUNK || kind == API_TXS ? 4 : 2;
 }
 
 static void read_request(struct wire_reader *r, struct api_request *out)
@@ -121,6 +128,11 @@ static void read_request(struct wire_reader *r, struct api_request *out)
         out->height = wire_read_u64(r);
         out->hash = wire_read_hash(r);
         out->depth = wire_read_u32_max(r, PROOF_DEPTH_MAX);
+        return;
+    case API_TXS:
+        out->sender = wire_read_address(r);
+        out->height = wire_read_u64(r);
+        out->number = wire_read_u32(r);
         return;
     case API_PROVE:
         out->height = wire_read_u64(r);
@@ -209,6 +221,30 @@ static void read_growth(struct wire_reader *r, struct api_answer *out)
     }
 }
 
+static void write_places(struct wire_writer *w, const struct api_answer *answer)
+{
+    wire_write_u64(w, answer->height);
+    wire_write_array(w, answer->place_count);
+    for (uint32_t i = 0; i < answer->place_count; i++) {
+        wire_write_array(w, 3);
+        wire_write_u64(w, answer->places[i].height);
+        wire_write_u64(w, answer->places[i].number);
+        wire_write_hash(w, &answer->places[i].id);
+    }
+}
+
+static void read_places(struct wire_reader *r, struct api_answer *out)
+{
+    out->height = wire_read_u64(r);
+    out->place_count = wire_read_list(r, API_PLACE_MAX);
+    for (uint32_t i = 0; i < out->place_count; i++) {
+        wire_read_array(r, 3);
+        out->places[i].height = wire_read_u64(r);
+        out->places[i].number = wire_read_u32(r);
+        out->places[i].id = wire_read_hash(r);
+    }
+}
+
 static void write_facts(struct wire_writer *w, const struct api_answer *answer)
 {
     wire_write_array(w, answer->fact_count);
@@ -242,6 +278,7 @@ static uint32_t field_count(const struct api_answer *answer)
     case API_BLOCK:
     case API_FINAL:
     case API_HEADER:
+    case API_TXS:
         return 3;
     case API_HEAD:
         return 6;
@@ -333,6 +370,9 @@ void api_write_answer(struct wire_writer *w, const struct api_answer *answer)
         write_anchor(w, &answer->anchor);
         write_growth(w, answer);
         return;
+    case API_TXS:
+        write_places(w, answer);
+        return;
     }
     UNREACHABLE();
 }
@@ -406,6 +446,9 @@ static void read_fields(struct wire_reader *r, struct api_answer *out)
     case API_HEADER:
         read_anchor(r, &out->anchor);
         read_growth(r, out);
+        return;
+    case API_TXS:
+        read_places(r, out);
         return;
     }
     UNREACHABLE();

@@ -30,7 +30,8 @@ enum api_kind {
     API_CHUNK = 12,    /* a subtree of that state */
     API_HEADER = 13,   /* a header of any height, and that the chain only grew since */
     API_BOUNDARY = 14, /* how an epoch ended, and the set that came after it */
-    API_KIND_MAX = API_BOUNDARY,
+    API_TXS = 15,      /* where a sender's transactions are, as the node's index has it: a hint */
+    API_KIND_MAX = API_TXS,
 };
 
 enum {
@@ -39,16 +40,19 @@ enum {
     API_TEXT_MAX = 32768, /* STATUS of 128 validators */
     API_PATH_MAX = 63,
     API_GROWTH_MAX = 64,
+    API_PLACE_MAX = 256,
 };
 
 struct api_request {
     enum api_kind kind;
-    struct hash hash; /* HEAD: nonce; TX: tx id; CHUNK: prefix */
-    struct bytes tx;  /* SUBMIT */
-    uint64_t height;  /* BLOCK, SNAPSHOT, ANCHOR, CHUNK, HEADER; PROVE: after which
+    struct hash hash;      /* HEAD: nonce; TX: tx id; CHUNK: prefix */
+    struct bytes tx;       /* SUBMIT */
+    uint64_t height;       /* BLOCK, SNAPSHOT, ANCHOR, CHUNK, HEADER, TXS; PROVE: after which
                          block, 0: the newest that is provable */
-    uint64_t epoch;   /* BOUNDARY */
-    uint32_t depth;   /* CHUNK: bits of the prefix */
+    uint64_t epoch;        /* BOUNDARY */
+    uint32_t depth;        /* CHUNK: bits of the prefix */
+    struct address sender; /* TXS: those in blocks below height, and of the block at height ... */
+    uint32_t number;       /* ... those before this one */
     uint32_t key_count;
     struct bytes keys[API_PROVE_KEY_MAX]; /* PROVE: strictly ascending by SHA-256 */
     uint32_t tx_count;
@@ -75,6 +79,13 @@ struct api_anchor {
     struct api_path path;    /* of header's block id in tip_header's hist_root */
 };
 
+/* A transaction in the chain. */
+struct api_place {
+    uint64_t height;
+    uint32_t number; /* in its block */
+    struct hash id;
+};
+
 enum api_tx_status {
     API_TX_UNKNOWN = 0,
     API_TX_PENDING = 1, /* waits for a block, or in one that is not final */
@@ -92,7 +103,7 @@ struct api_answer {
     uint32_t code;              /* ERROR and SUBMIT: 0 or a refusal */
     struct bytes text;          /* ERROR, STATUS */
     struct hash hash;           /* HEAD: block id; SUBMIT: tx id */
-    uint64_t height;            /* HEAD, TX */
+    uint64_t height;            /* HEAD, TX; TXS: the index is complete to there */
     uint64_t wall_ms;           /* HEAD */
     uint32_t validator;         /* HEAD */
     struct signature signature; /* HEAD: network key over H(HEAD, api_write_head_preimage) */
@@ -111,6 +122,8 @@ struct api_answer {
     uint32_t growth_size;
     struct hash growth[API_GROWTH_MAX]; /* HEADER: that anchor.tip_header's hist_root begins with
                                            the ids of anchor.header's (RFC 9162, 2.1.4) */
+    uint32_t place_count;
+    struct api_place places[API_PLACE_MAX]; /* TXS, newest first */
     uint32_t code_count;
     uint32_t codes[API_SUBMIT_MAX]; /* SUBMIT_MANY, in the order of the transactions */
 };

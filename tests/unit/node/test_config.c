@@ -77,12 +77,19 @@ static void bad_files_are_refused(void **state)
 static void every_setting_is_described(void **state)
 {
     (void)state;
-    static const char *const names[] = {"genesis",          "data_dir",
-                                        "keys_dir",         "listen",
-                                        "log_level",        "min_block_interval_ms",
-                                        "disk_reserve_mib", "undo_window",
-                                        "state_sync",       "shard_threshold_kib",
-                                        "announce_above",   "history_chunks"};
+    static const char *const names[] = {"genesis",
+                                        "data_dir",
+                                        "keys_dir",
+                                        "listen",
+                                        "log_level",
+                                        "min_block_interval_ms",
+                                        "disk_reserve_mib",
+                                        "tx_index",
+                                        "undo_window",
+                                        "state_sync",
+                                        "shard_threshold_kib",
+                                        "announce_above",
+                                        "history_chunks"};
     static char docs[1 << 16];
     char text[2048];
     FILE *file = fopen(SOURCE_DIR "/docs/operations.md", "rb");

@@ -16,3 +16,4 @@ unit_test(test_sealed ${CMAKE_CURRENT_LIST_DIR}/test_sealed.c NEEDS store)
 target_link_options(test_sealed PRIVATE -Wl,--wrap=rename -Wl,--wrap=unlink -Wl,--wrap=fsync
   -Wl,--wrap=rocksdb_write -Wl,--wrap=rocksdb_compact_range_cf)
 unit_test(test_sealed_check ${CMAKE_CURRENT_LIST_DIR}/test_sealed_check.c ${toy_node} NEEDS store)
+unit_test(test_index ${CMAKE_CURRENT_LIST_DIR}/test_index.c NEEDS store)

@@ -42,6 +42,8 @@ static void every_request_round_trips(void **state)
         in.tx = bytes_of("tx", 2);
         in.height = 1234567;
         in.depth = 256;
+        in.sender.bytes[19] = 5;
+        in.number = 77;
         in.key_count = 2;
         in.keys[0] = bytes_of("a", 1);
         in.keys[1] = bytes_of("bc", 2);
@@ -53,6 +55,8 @@ static void every_request_round_trips(void **state)
         assert_int_equal(out.kind, kind);
         assert_true(kind != API_SUBMIT || bytes_equal(out.tx, in.tx));
         assert_true(kind != API_BLOCK || out.height == in.height);
+        assert_true(kind != API_TXS || (out.height == in.height && out.number == in.number &&
+                                        address_equal(&out.sender, &in.sender)));
         assert_true(kind != API_HEADER || out.height == in.height);
         assert_true(kind != API_CHUNK || (out.height == in.height && out.depth == in.depth &&
                                           hash_equal(&out.hash, &in.hash)));
@@ -86,6 +90,8 @@ static void fill_answer(struct api_answer *in, int kind)
     in->tx_status = API_TX_PROVEN;
     in->index = 4;
     in->path = (struct api_path){.index = 1, .count = 2, .size = 1};
+    in->place_count = API_PLACE_MAX;
+    in->places[API_PLACE_MAX - 1] = (struct api_place){.height = 3, .number = 4, .id = {{5}}};
     in->growth_size = API_GROWTH_MAX;
     in->growth[API_GROWTH_MAX - 1].bytes[0] = 9;
     in->anchor = (struct api_anchor){.header = bytes_of("h", 1),
@@ -126,6 +132,12 @@ static void proofs_and_anchor_survive(void **state)
     assert_true(api_decode_answer(encode_answer(&in), &out));
     assert_true(bytes_equal(out.anchor.header, in.anchor.header));
     assert_int_equal(out.anchor.path.count, 9);
+    in.kind = API_TXS;
+    assert_true(api_decode_answer(encode_answer(&in), &out));
+    assert_int_equal(out.place_count, API_PLACE_MAX);
+    assert_int_equal(out.places[API_PLACE_MAX - 1].height, 3);
+    assert_int_equal(out.places[API_PLACE_MAX - 1].number, 4);
+    assert_int_equal(out.places[API_PLACE_MAX - 1].id.bytes[0], 5);
     in.kind = API_HEADER;
     assert_true(api_decode_answer(encode_answer(&in), &out));
     assert_int_equal(out.growth_size, API_GROWTH_MAX);
