@@ -20,6 +20,9 @@ echo "== blocks appended, and the way back forgotten, beside RocksDB and the dis
 "$build/bench/bench_chain"
 echo "== snapshot made and restored beside RocksDB alone"
 "$build/bench/bench_snapshot" 10000000
+"$build/bench/bench_snapshot"
+echo "== blocks appended, sealed and pruned beside RocksDB alone"
+"$build/bench/bench_history"
 echo "== state proofs beside SHA-256"
 "$build/bench/bench_proof"
 "$build/bench/bench_proof" 10000000

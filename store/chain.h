@@ -70,7 +70,7 @@ MUST_USE enum store_answer chain_block(const struct chain *chain, uint64_t heigh
                                        struct store_buffer *out, struct error *error);
 /* Find chain->oldest. */
 MUST_USE bool chain_oldest_load(struct chain *chain, struct error *error);
-/* Blocks first .. last and their evidence leave chain.db, and their bytes the disk. */
+/* Blocks first .. last leave chain.db, and their bytes the disk. */
 MUST_USE bool chain_drop(struct chain *chain, uint64_t first, uint64_t last, struct error *error);
 /* About the bytes of these blocks in table files. */
 uint64_t chain_body_size(const struct chain *chain, uint64_t first, uint64_t last);

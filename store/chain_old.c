@@ -48,18 +48,12 @@ bool chain_oldest_load(struct chain *chain, struct error *error)
 
 bool chain_drop(struct chain *chain, uint64_t first, uint64_t last, struct error *error)
 {
-    static const enum chain_family families[] = {CHAIN_FINALITY, CHAIN_BODY};
     uint8_t from[HEIGHT_SIZE];
     uint8_t to[HEIGHT_SIZE];
     store_be64(from, first);
     store_be64(to, last);
-    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
-        if (!rocks_drop(&chain->rocks, families[i], bytes_of(from, sizeof(from)),
-                        bytes_of(to, sizeof(to)), error)) {
-            return false;
-        }
-    }
-    return true;
+    return rocks_drop(&chain->rocks, CHAIN_BODY, bytes_of(from, sizeof(from)),
+                      bytes_of(to, sizeof(to)), error);
 }
 
 uint64_t chain_body_size(const struct chain *chain, uint64_t first, uint64_t last)

@@ -160,8 +160,10 @@ MUST_USE bool history_seal_decode(struct bytes in, struct history_seal_parts *ou
  * at once. */
 struct history_set;
 
-/* A directory without files is an empty set.  Gaps and overlaps are refused (INCOMPLETE). */
+/* A directory without files is an empty set. */
 MUST_USE bool history_set_open(const char *path, struct history_set **out, struct error *error);
+/* Each file begins where the one before ends; else INCOMPLETE. */
+MUST_USE bool history_set_whole(const struct history_set *set, struct error *error);
 void history_set_close(struct history_set *set); /* NULL is allowed */
 
 struct history_span {

@@ -27,6 +27,10 @@ bool history_open(const char *path, const struct hash *chain_id, struct history_
         history_set_close(set);
         return error_set(error, EXIT_CODE_NOT_FOUND, "%s: holds no history file", path);
     }
+    if (!history_set_whole(set, error)) {
+        history_set_close(set);
+        return false;
+    }
     struct history_reader *reader = store_allocate(sizeof(*reader));
     *reader = (struct history_reader){.set = set, .chain_id = *chain_id};
     reader->chunk.buffer = store_allocate(BLOCK_SIZE_MAX);

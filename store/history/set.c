@@ -96,6 +96,11 @@ static bool list(struct history_set *set, struct error *error)
     if (set->count > 1) {
         qsort(set->spans, set->count, sizeof(*set->spans), span_order);
     }
+    return true;
+}
+
+bool history_set_whole(const struct history_set *set, struct error *error)
+{
     for (size_t i = 1; i < set->count; i++) {
         const uint64_t next = set->spans[i - 1].last + 1;
         if (set->spans[i].first != next) {

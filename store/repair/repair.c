@@ -164,6 +164,11 @@ static bool reachable(const struct store *store, uint64_t floor, uint64_t height
                          store->state.path, (unsigned long long)store->height,
                          (unsigned long long)height);
     }
+    if (height + 1 < store->chain.oldest) {
+        return error_set(error, EXIT_CODE_NOT_FOUND,
+                         "%s: the blocks to execute again begin at %llu, as older ones were pruned",
+                         store->state.path, (unsigned long long)store->chain.oldest);
+    }
     return height >= floor ||
            error_set(error, EXIT_CODE_NOT_FOUND,
                      "%s: the undo records lead back to height %llu; to go further move state.db "

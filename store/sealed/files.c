@@ -36,7 +36,8 @@ static bool all_chunks(const struct sealed *sealed, const struct history_set *se
     return true;
 }
 
-bool sealed_reload(struct sealed *sealed, struct error *error)
+/* With the lock held. */
+static bool look_again(struct sealed *sealed, struct error *error)
 {
     struct stat status;
     struct history_set *set = NULL;
@@ -48,12 +49,17 @@ bool sealed_reload(struct sealed *sealed, struct error *error)
         history_set_close(set);
         return false;
     }
-    (void)pthread_mutex_lock(&sealed->lock);
-    struct history_set *old = sealed->set;
+    history_set_close(sealed->set);
     sealed->set = set;
-    (void)pthread_mutex_unlock(&sealed->lock);
-    history_set_close(old);
     return true;
+}
+
+bool sealed_reload(struct sealed *sealed, struct error *error)
+{
+    (void)pthread_mutex_lock(&sealed->lock);
+    const bool done = look_again(sealed, error);
+    (void)pthread_mutex_unlock(&sealed->lock);
+    return done;
 }
 
 bool sealed_open(const char *dir, bool read_only, struct sealed **out, struct error *error)
@@ -135,32 +141,52 @@ const char *sealed_dir(const struct sealed *sealed)
     return sealed->dir;
 }
 
-static bool directory_sync(const char *dir)
+static bool path_sync(const char *path)
 {
-    const int fd = open(dir, O_RDONLY);
+    const int fd = open(path, O_RDONLY);
     const bool synced = fd >= 0 && fsync(fd) == 0;
     return (fd < 0 || close(fd) == 0) && synced;
 }
 
+bool sealed_sync(struct sealed *sealed, size_t index, struct error *error)
+{
+    char path[HISTORY_PATH_MAX];
+    char parent[DIR_MAX];
+    sealed_file_path(sealed, index, path);
+    (void)snprintf(parent, sizeof(parent), "%.*s", (int)(strlen(sealed->dir) - strlen("/history")),
+                   sealed->dir);
+    return (path_sync(path) && path_sync(sealed->dir) && path_sync(parent)) ||
+           error_set(error, EXIT_CODE_STORAGE, "%.250s: cannot make it durable; check the disk",
+                     path);
+}
+
+/* Nobody looks into the set while a file of it is gone. */
 bool sealed_unlink(struct sealed *sealed, size_t index, struct error *error)
 {
     char path[HISTORY_PATH_MAX];
-    sealed_file_path(sealed, index, path);
-    if ((unlink(path) != 0 && errno != ENOENT) || !directory_sync(sealed->dir)) {
+    (void)pthread_mutex_lock(&sealed->lock);
+    history_set_path(sealed->set, index, path);
+    const bool gone = unlink(path) == 0 || errno == ENOENT;
+    const bool looked = gone && look_again(sealed, error);
+    (void)pthread_mutex_unlock(&sealed->lock);
+    if (!gone || !path_sync(sealed->dir)) {
         return error_set(error, EXIT_CODE_STORAGE, "%.250s: cannot delete it; check the directory",
                          path);
     }
-    return sealed_reload(sealed, error);
+    return looked;
 }
 
 uint64_t sealed_bytes(struct sealed *sealed)
 {
     uint64_t sum = 0;
-    for (size_t i = 0; i < sealed_count(sealed); i++) {
+    (void)pthread_mutex_lock(&sealed->lock);
+    const size_t count = sealed->set == NULL ? 0 : history_set_count(sealed->set);
+    for (size_t i = 0; i < count; i++) {
         char path[HISTORY_PATH_MAX];
         struct stat status;
-        sealed_file_path(sealed, i, path);
+        history_set_path(sealed->set, i, path);
         sum += stat(path, &status) == 0 ? (uint64_t)status.st_size : 0;
     }
+    (void)pthread_mutex_unlock(&sealed->lock);
     return sum;
 }

@@ -23,6 +23,8 @@ MUST_USE enum store_answer sealed_block(struct sealed *sealed, uint64_t height,
 size_t sealed_count(struct sealed *sealed);
 struct history_span sealed_span(struct sealed *sealed, size_t index);
 const char *sealed_dir(const struct sealed *sealed); /* data_dir/history */
+/* The file, its directory and the data directory are on the disk when this returns. */
+MUST_USE bool sealed_sync(struct sealed *sealed, size_t index, struct error *error);
 /* Unlink one file, durably, and look again. */
 MUST_USE bool sealed_unlink(struct sealed *sealed, size_t index, struct error *error);
 uint64_t sealed_bytes(struct sealed *sealed);

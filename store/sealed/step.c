@@ -1,10 +1,11 @@
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
 #include "store/core.h"
+#include "store/history/seal.h"
 #include "store/sealed/files.h"
 #include "store/sealed/sealed.h"
-#include "wire/wire.h"
 
 /* Beside the bytes of a chunk's tables: what is still in memory, and the file's own. */
 enum { SPACE_MORE = 80 << 20 };
@@ -16,42 +17,76 @@ static uint64_t decided(struct store *store)
     return status.decided_height;
 }
 
+/* ---- Blocks -------------------------------------------------------------------------- */
+
+struct blocks {
+    struct store *store;
+    struct store_buffer block; /* the last one */
+};
+
+static bool source(void *context, uint64_t height, struct bytes *out, struct error *error)
+{
+    struct blocks *blocks = context;
+    store_buffer_free(&blocks->block);
+    const enum store_answer answer = store_block(blocks->store, height, &blocks->block, error);
+    *out = bytes_of(blocks->block.data, blocks->block.size);
+    return answer == STORE_FOUND ||
+           (answer == STORE_ABSENT && rocks_corrupt(&blocks->store->chain.rocks,
+                                                    "a block before the newest is missing", error));
+}
+
 /* ---- Move ---------------------------------------------------------------------------- */
 
-/* Is this the block that chain.db has an id for? */
+/* Is this, byte by byte, what chain.db has? */
 static bool block_matches(struct store *store, const struct history_item *item, bool *same,
                           struct error *error)
 {
-    struct wire_block block;
-    struct hash id;
-    struct hash stored;
-    const enum store_answer answer = store_block_id(store, item->height, &stored, error);
-    *same = answer == STORE_FOUND && wire_decode_block(item->bytes, &block);
-    if (*same) {
-        crypto_digest(TAG_BLOCK_HEADER, block.header_bytes, &id);
-        *same = hash_equal(&id, &stored);
-    }
+    struct store_buffer body = {0};
+    const enum store_answer answer =
+        chain_get(&store->chain, CHAIN_BODY, item->height, &body, error);
+    *same = answer == STORE_FOUND && bytes_equal(bytes_of(body.data, body.size), item->bytes);
+    store_buffer_free(&body);
     return answer != STORE_FAILED;
 }
 
-/* Every byte of a file, and every block in it; false: chain.db failed. */
+/* Is this the seal that the chain gives? */
+static bool seal_matches(struct store *store, const struct history_item *item, bool *same,
+                         struct error *error)
+{
+    struct blocks blocks = {.store = store};
+    const struct history_source from = {.context = &blocks, .block = source};
+    const struct history_span range = {item->height, decided(store)};
+    struct bytes right = {0};
+    uint8_t *buffer = store_allocate(HISTORY_SEAL_SIZE_MAX);
+    const enum store_answer answer = seal_find(&from, range, buffer, &right, error);
+    *same = answer == STORE_FOUND && bytes_equal(right, item->bytes);
+    store_buffer_free(&blocks.block);
+    free(buffer);
+    return answer != STORE_FAILED;
+}
+
+/* Every byte of a file against chain.db, which still has it all; false: chain.db failed. */
 static bool verify(struct store *store, const char *path, bool *sound, struct error *error)
 {
     struct history_reader *reader = NULL;
     struct history_item item;
     struct error ignored;
     enum history_answer answer = HISTORY_BLOCK;
+    bool read = true;
+    bool sealed = false;
     *sound = history_open(path, &store->chain.chain_id, &reader, &ignored);
-    while (*sound && answer != HISTORY_END) {
+    while (*sound && read && answer != HISTORY_END) {
         answer = history_next(reader, &item, &ignored);
         *sound = answer != HISTORY_DAMAGED && answer != HISTORY_FAILED;
-        if (answer == HISTORY_BLOCK && !block_matches(store, &item, sound, error)) {
-            history_close(reader);
-            return false;
+        if (answer == HISTORY_BLOCK) {
+            read = block_matches(store, &item, sound, error);
+        } else if (answer == HISTORY_SEAL) {
+            read = seal_matches(store, &item, &sealed, error);
         }
     }
+    *sound = *sound && sealed;
     history_close(reader);
-    return true;
+    return read;
 }
 
 /* The oldest file whose blocks are in chain.db, too; count: none. */
@@ -90,26 +125,11 @@ static bool move(struct store *store, size_t index, struct sealed_step *out, str
         return sealed_unlink(sealed, index, error);
     }
     out->done = SEALED_MOVED;
-    return chain_drop(&store->chain, span.first, span.last, error);
+    return sealed_sync(sealed, index, error) &&
+           chain_drop(&store->chain, span.first, span.last, error);
 }
 
 /* ---- Write --------------------------------------------------------------------------- */
-
-struct blocks {
-    struct store *store;
-    struct store_buffer block; /* the last one */
-};
-
-static bool source(void *context, uint64_t height, struct bytes *out, struct error *error)
-{
-    struct blocks *blocks = context;
-    store_buffer_free(&blocks->block);
-    const enum store_answer answer = store_block(blocks->store, height, &blocks->block, error);
-    *out = bytes_of(blocks->block.data, blocks->block.size);
-    return answer == STORE_FOUND ||
-           (answer == STORE_ABSENT && rocks_corrupt(&blocks->store->chain.rocks,
-                                                    "a block before the newest is missing", error));
-}
 
 static bool space_check(struct store *store, const struct sealed_policy *policy,
                         const struct history_span *span, struct error *error)
@@ -154,20 +174,20 @@ static bool write_chunk(struct store *store, const struct sealed_policy *policy,
     return done;
 }
 
-/* The first block of the next chunk to seal. */
+/* The first block of the lowest chunk that has all its blocks here and no file. */
 static uint64_t next_first(struct store *store)
 {
     struct sealed *sealed = store->chain.sealed;
-    const size_t count = sealed_count(sealed);
     struct store_status status;
     store_status(store, &status);
-    const uint64_t sealed_to = count == 0 ? 0 : sealed_span(sealed, count - 1).last;
-    if (sealed_to + 1 >= status.oldest_height) {
-        return sealed_to + 1;
-    }
-    /* Blocks are missing above the newest file: from the next chunk that is there as a whole. */
     const uint64_t oldest = status.oldest_height;
-    return (oldest - 1) % HISTORY_CHUNK_BLOCKS == 0 ? oldest : history_chunk_last(oldest) + 1;
+    uint64_t next =
+        (oldest - 1) % HISTORY_CHUNK_BLOCKS == 0 ? oldest : history_chunk_last(oldest) + 1;
+    for (size_t i = 0; i < sealed_count(sealed) && sealed_span(sealed, i).first <= next; i++) {
+        const struct history_span span = sealed_span(sealed, i);
+        next = span.first == next ? span.last + 1 : next;
+    }
+    return next;
 }
 
 /* ---- Unlink -------------------------------------------------------------------------- */
@@ -180,8 +200,11 @@ static bool unlink_oldest(struct store *store, const struct sealed_policy *polic
     if (count == 0 || count <= policy->keep) {
         return true;
     }
+    /* What the state may have to execute again stays. */
     const struct history_span span = sealed_span(sealed, 0);
-    if (decided(store) < span.last + SEALED_BEHIND_MIN) {
+    struct store_status status;
+    store_status(store, &status);
+    if (!status.initialised || status.applied_height < span.last + SEALED_BEHIND_MIN) {
         return true;
     }
     *out = (struct sealed_step){.done = SEALED_UNLINKED, .first = span.first, .last = span.last};
@@ -198,17 +221,22 @@ static bool unlink_oldest(struct store *store, const struct sealed_policy *polic
 bool sealed_step(struct store *store, const struct sealed_policy *policy, struct sealed_step *out,
                  struct error *error)
 {
+    struct sealed *sealed = store->chain.sealed;
     size_t index = 0;
     *out = (struct sealed_step){.done = SEALED_NOTHING};
+    const size_t count = sealed_count(sealed);
+    const uint64_t next = next_first(store);
+    const bool gap = count > 0 && next < sealed_span(sealed, count - 1).first;
+    if (gap) { /* a file was thrown away: again, before newer ones are moved */
+        return write_chunk(store, policy, next, out, error);
+    }
     if (!find_double(store, &index, error)) {
         return false;
     }
-    struct sealed *sealed = store->chain.sealed;
-    if (index < sealed_count(sealed) &&
-        decided(store) >= sealed_span(sealed, index).last + SEALED_MOVE_BEHIND) {
+    if (index < count && decided(store) >= sealed_span(sealed, index).last + SEALED_MOVE_BEHIND) {
         return move(store, index, out, error);
     }
-    if (!write_chunk(store, policy, next_first(store), out, error)) {
+    if (!write_chunk(store, policy, next, out, error)) {
         return false;
     }
     return out->done != SEALED_NOTHING || unlink_oldest(store, policy, out, error);
