@@ -77,11 +77,13 @@ void answer_left(struct consensus *core, uint64_t view, uint32_t to, struct cons
     if (view >= core->view || to == core->config.self || !core->started) {
         return;
     }
-    if (!answer_is_due(core, to)) {
+    if (core->config.announces) { /* leaves the answer to the STATUS that may follow */
+        if (is_due(&peer_of(core, to)->have_ms, core->now_ms, ANSWER_PAUSE_MS)) {
+            have_answer(core, view, to, out);
+        }
         return;
     }
-    if (core->config.announces) {
-        have_answer(core, view, to, out);
+    if (!answer_is_due(core, to)) {
         return;
     }
     if (view <= core->fin.view) {

@@ -147,6 +147,7 @@ static enum consensus_verdict on_peer_up(struct consensus *core,
 {
     struct peer *peer = peer_of(core, event->from);
     peer->answer_ms = 0;
+    peer->have_ms = 0;
     peer->status_ms = core->now_ms;
     emit(out, &(struct consensus_action){.kind = CONSENSUS_DO_SEND_STATUS, .to = event->from});
     return CONSENSUS_ACCEPTED;

@@ -84,6 +84,7 @@ struct claim {
 struct peer {
     uint64_t heard_ms;      /* last message, 0: never */
     uint64_t answer_ms;     /* last unasked answer, K7 */
+    uint64_t have_ms;       /* last unasked announcement, 31.4 */
     uint64_t range_ms;      /* last answer to GET_CERTIFICATES */
     uint64_t status_ms;     /* last STATUS sent for a hint */
     struct claim claims[2]; /* the newest N or Z, the newest F */

@@ -5,8 +5,9 @@
 
 /* HAVE (31.4): in a large set everybody forms the certificates from votes, and sending each to
  * all costs more than the votes do.  So they are announced, and who still lacks one after a
- * moment asks one of those who announced it, one at a time.  A claim is never believed: it
- * costs its maker's turn and a request. */
+ * moment asks those who announced it, one after the other at short pauses: waiting for an answer
+ * would let f liars hold up the rest for f round trips.  A claim is never believed: it costs its
+ * maker's turn and a request. */
 
 enum { PATIENCE_MS_MAX = 20 };
 
@@ -113,7 +114,7 @@ void have_pull(struct consensus *core, struct consensus_actions *out)
                                          .range = {.view = claim->view, .count = 1}});
     claim->asked = true;
     core->pull_cursor++;
-    core->pull_ms = core->now_ms + core->config.delta_0_ms;
+    core->pull_ms = core->now_ms + patience_ms(core);
 }
 
 static void have_emit(struct consensus_actions *out, uint32_t to, enum vote_kind kind,

@@ -2,7 +2,7 @@
 
 /* HAVE (31.4): certificates are announced, and pulled by those who lack them. */
 
-enum { SELF = 0, PATIENCE_MS = 20, DELTA_0_MS = 100 };
+enum { SELF = 0, PATIENCE_MS = 20 };
 
 static struct cluster *cluster_announcing(uint32_t n)
 {
@@ -120,13 +120,13 @@ static void asks_by_turns(void **state)
     assert_int_equal(asked(cluster, 1), CONSENSUS_ALL);
     fire_at(cluster, 1);
     assert_int_equal(asked(cluster, 1), 3);
-    fire_at(cluster, DELTA_0_MS - 1);
+    fire_at(cluster, PATIENCE_MS - 1);
     assert_int_equal(asked(cluster, 1), CONSENSUS_ALL);
     fire_at(cluster, 1);
     assert_int_equal(asked(cluster, 1), 4);
-    fire_at(cluster, DELTA_0_MS);
+    fire_at(cluster, PATIENCE_MS);
     assert_int_equal(asked(cluster, 1), 5);
-    fire_at(cluster, DELTA_0_MS);
+    fire_at(cluster, PATIENCE_MS);
     assert_int_equal(asked(cluster, 1), CONSENSUS_ALL);
     assert_true(cluster->nodes[SELF].timer_ms == UINT64_MAX);
     assert_int_equal(have(cluster, VOTE_NOTARIZE, 1, 4), CONSENSUS_ACCEPTED); /* says it again */
@@ -146,14 +146,70 @@ static void liars_do_not_block(void **state)
     fire_at(cluster, PATIENCE_MS);
     assert_int_equal(asked(cluster, 4), 1);
     assert_int_equal(have(cluster, VOTE_FINALIZE, 4, 1), CONSENSUS_ACCEPTED);
-    fire_at(cluster, DELTA_0_MS);
+    fire_at(cluster, PATIENCE_MS);
     assert_int_equal(asked(cluster, 3), 2);
-    fire_at(cluster, DELTA_0_MS);
+    fire_at(cluster, PATIENCE_MS);
     assert_int_equal(asked(cluster, 1), 6);
     assert_int_equal(cluster_view(cluster, SELF), 1); /* nothing was believed */
     const struct hash none = {{0}};
     assert_int_equal(solo_certificate(cluster, SELF, VOTE_NULLIFY, 1, &none), CONSENSUS_ACCEPTED);
     assert_int_equal(cluster_view(cluster, SELF), 2);
+    cluster_free(cluster);
+}
+
+/* An answer does not make the next certificate wait. */
+static void pulls_one_after_the_other(void **state)
+{
+    (void)state;
+    struct cluster *cluster = solo_announcing(7);
+    const struct hash none = {{0}};
+    for (uint64_t view = 1; view <= 5; view++) {
+        assert_int_equal(have(cluster, VOTE_NULLIFY, view, 3), CONSENSUS_ACCEPTED);
+        fire_at(cluster, PATIENCE_MS);
+        assert_int_equal(asked(cluster, view), 3);
+        assert_int_equal(solo_certificate(cluster, SELF, VOTE_NULLIFY, view, &none),
+                         CONSENSUS_ACCEPTED);
+        assert_int_equal(cluster_view(cluster, SELF), view + 1);
+    }
+    cluster_free(cluster);
+}
+
+/* f liars who say it again after each question delay an honest one by f turns. */
+static void insistent_liars_delay_by_turns(void **state)
+{
+    (void)state;
+    enum { N = 10, FAULTY = 3 };
+    struct cluster *cluster = solo_announcing(N);
+    uint32_t turns = 0;
+    for (uint32_t liar = 1; liar <= FAULTY; liar++) {
+        assert_int_equal(have(cluster, VOTE_FINALIZE, 4, liar), CONSENSUS_ACCEPTED);
+    }
+    assert_int_equal(have(cluster, VOTE_FINALIZE, 4, FAULTY + 1), CONSENSUS_ACCEPTED);
+    for (uint32_t to = 0; to != FAULTY + 1; turns++) {
+        assert_true(turns <= FAULTY);
+        fire_at(cluster, PATIENCE_MS);
+        to = asked(cluster, 4);
+        for (uint32_t liar = 1; liar <= FAULTY; liar++) {
+            assert_int_equal(have(cluster, VOTE_FINALIZE, 4, liar), CONSENSUS_ACCEPTED);
+        }
+    }
+    cluster_free(cluster);
+}
+
+/* An announcement to who is far behind must not use up the answer to the STATUS it causes. */
+static void status_is_answered_after_an_announcement(void **state)
+{
+    (void)state;
+    struct cluster *cluster = solo_announcing(7);
+    const struct hash hash = {{9}};
+    const struct consensus_event status = {
+        .kind = CONSENSUS_ON_STATUS, .from = 3, .status = {.epoch = 1, .view = 1}};
+    assert_int_equal(solo_certificate(cluster, SELF, VOTE_FINALIZE, 9, &hash), CONSENSUS_ACCEPTED);
+    assert_int_equal(solo_vote(cluster, SELF, VOTE_NOTARIZE, 1, &hash, 3), CONSENSUS_STALE);
+    assert_int_equal(cluster_count(cluster, SELF, CONSENSUS_DO_SEND_HAVE), 1);
+    cluster->now_ms += 1;
+    assert_int_equal(cluster_step(cluster, SELF, status), CONSENSUS_ACCEPTED);
+    assert_int_equal(cluster_count(cluster, SELF, CONSENSUS_DO_SEND_CERTIFICATE), 1);
     cluster_free(cluster);
 }
 
@@ -196,9 +252,15 @@ static void late_votes_are_answered_shortly(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_is_pulled), cmocka_unit_test(who_lacks_pulls),
-        cmocka_unit_test(asks_by_turns),     cmocka_unit_test(liars_do_not_block),
-        cmocka_unit_test(refuses),           cmocka_unit_test(late_votes_are_answered_shortly),
+        cmocka_unit_test(nothing_is_pulled),
+        cmocka_unit_test(who_lacks_pulls),
+        cmocka_unit_test(asks_by_turns),
+        cmocka_unit_test(liars_do_not_block),
+        cmocka_unit_test(refuses),
+        cmocka_unit_test(pulls_one_after_the_other),
+        cmocka_unit_test(insistent_liars_delay_by_turns),
+        cmocka_unit_test(status_is_answered_after_an_announcement),
+        cmocka_unit_test(late_votes_are_answered_shortly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
