@@ -4,7 +4,7 @@
 #include "node/driver.h"
 
 enum {
-    CHECK_BURST = 32,      /* verifications for evidence alone, by seat, and ... */
+    CHECK_BURST = 32,      /* verifications for evidence alone, and ... */
     CHECK_RATE = 1,        /* ... a second: most come with votes that are verified anyway */
     LOOK_MS = 1000,        /* what waits is looked at so often */
     VALID_STEP_MS = 600000 /* expires 10 to 20 minutes ahead, at the same time on all nodes: what
@@ -115,34 +115,47 @@ static void found(struct driver *d, const struct vote *a, const struct vote *b)
 
 /* ---- Finding it ---------------------------------------------------------------------- */
 
-/* Verified for this alone: a liar with wrong signatures, or who relays them, gets few checks. */
-static bool check(struct driver *d, const struct vote *vote)
+bool evidence_check(struct driver *d, uint32_t from, const struct vote *vote)
 {
-    const struct bytes key = bytes_of(&vote->validator, sizeof(vote->validator));
-    return budget_spend(&d->evidence.checks, key, driver_now_ms()) && inbound_vote_valid(d, vote);
+    const uint32_t pair[2] = {from, vote->validator}; /* nobody uses up what others bring */
+    return budget_spend(&d->evidence.checks, bytes_of(pair, sizeof(pair)), driver_now_ms()) &&
+           inbound_vote_valid(d, vote);
 }
 
-void evidence_vote(struct driver *d, const struct vote *vote, bool verified)
+/* False: its signature was looked at and is none, or may not be looked at now. */
+static bool look(struct driver *d, uint32_t from, const struct vote *vote, bool verified)
 {
     struct vote held;
-    if (!evidence_known(d, vote) && consensus_contradicts(d->core, vote, &held) &&
-        (verified || check(d, vote))) {
-        found(d, &held, vote);
+    if (evidence_known(d, vote) || !consensus_contradicts(d->core, vote, &held)) {
+        return true;
     }
+    if (!verified && !evidence_check(d, from, vote)) {
+        return false;
+    }
+    found(d, &held, vote);
+    return true;
 }
 
-void evidence_certificate(struct driver *d, const struct certificate *certificate, bool verified)
+void evidence_vote(struct driver *d, uint32_t from, const struct vote *vote, bool verified)
+{
+    (void)look(d, from, vote, verified);
+}
+
+void evidence_certificate(struct driver *d, uint32_t from, const struct certificate *certificate,
+                          bool verified)
 {
     struct vote vote = {.kind = certificate->kind,
                         .epoch = certificate->epoch,
                         .view = certificate->view,
                         .proposal = certificate->proposal};
     uint32_t next = 0;
-    for (uint32_t i = 0; i < VALIDATOR_COUNT_MAX && next < certificate->signature_count; i++) {
+    bool good = true;
+    for (uint32_t i = 0; good && i < VALIDATOR_COUNT_MAX && next < certificate->signature_count;
+         i++) {
         if (validator_bitmap_get(&certificate->signers, i)) {
             vote.validator = i;
             vote.signature = certificate->signatures[next++];
-            evidence_vote(d, &vote, verified);
+            good = look(d, from, &vote, verified);
         }
     }
 }

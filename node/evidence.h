@@ -18,7 +18,7 @@ struct driver;
 struct evidence {
     uint64_t epoch;                  /* of the seats accused */
     struct validator_bitmap accused; /* a pair was found */
-    struct budget checks;            /* of votes that nothing but evidence needs, by seat */
+    struct budget checks; /* of votes that nothing but evidence needs, by who brings whose */
     uint64_t looked_ms;
     uint32_t pending_count;
     struct {
@@ -33,9 +33,12 @@ void evidence_init(struct evidence *evidence);
 /* Nothing more is to be known of this vote's validator in this epoch. */
 MUST_USE bool evidence_known(const struct driver *d, const struct vote *vote);
 
-/* Before the step that takes it: a vote that came from its signer.  verified: its signature is. */
-void evidence_vote(struct driver *d, const struct vote *vote, bool verified);
-void evidence_certificate(struct driver *d, const struct certificate *certificate, bool verified);
+/* Before the step that takes it: what this peer brings.  verified: its signatures are. */
+void evidence_vote(struct driver *d, uint32_t from, const struct vote *vote, bool verified);
+void evidence_certificate(struct driver *d, uint32_t from, const struct certificate *certificate,
+                          bool verified);
+/* A signature that only evidence needs, verified at a limited rate: false also beyond it. */
+MUST_USE bool evidence_check(struct driver *d, uint32_t from, const struct vote *vote);
 /* A leader's signature on a proposal, verified. */
 void evidence_proposal(struct driver *d, const struct vote *vote);
 

@@ -155,12 +155,12 @@ static void on_vote(struct driver *d, uint32_t from, struct bytes body)
     if (verdict == CONSENSUS_EQUIVOCATED && evidence_known(d, &event.vote)) {
         return; /* one proof is enough: more of it costs no verification */
     }
-    const bool verified = verdict == CONSENSUS_ACCEPTED || verdict == CONSENSUS_EQUIVOCATED;
+    const bool verified = verdict == CONSENSUS_ACCEPTED;
     if (verified && !inbound_vote_valid(d, &event.vote)) {
         inbound_odd(d, from, "sent a vote with a wrong signature");
         return;
     }
-    evidence_vote(d, &event.vote, verified);
+    evidence_vote(d, from, &event.vote, verified);
     driver_step(d, &event);
 }
 
@@ -179,7 +179,7 @@ static void take_certificate(struct driver *d, uint32_t from, const struct certi
         guard_meet_certificate(d, certificate);
     }
     if (certificate->epoch == d->epoch.number) {
-        evidence_certificate(d, certificate, screened == CONSENSUS_ACCEPTED);
+        evidence_certificate(d, from, certificate, screened == CONSENSUS_ACCEPTED);
     }
     driver_step(d, &event);
     epoch_hold(d, certificate->epoch);

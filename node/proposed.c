@@ -88,7 +88,9 @@ enum proposed_verdict proposed_judge(struct driver *d, struct consensus_event *e
     if (screened == CONSENSUS_EQUIVOCATED && evidence_known(d, &vote)) {
         return PROPOSED_KNOWN;
     }
-    if (!inbound_vote_valid(d, &vote)) {
+    const bool good = screened == CONSENSUS_ACCEPTED ? inbound_vote_valid(d, &vote)
+                                                     : evidence_check(d, event->from, &vote);
+    if (!good) {
         return PROPOSED_FALSE;
     }
     if (vote.validator == d->self) {

@@ -123,6 +123,42 @@ static void forged_votes(void **state)
     expect_accused(2);
 }
 
+static void send_forged(uint32_t validator, uint64_t view, uint8_t proposal)
+{
+    uint8_t buffer[512];
+    struct wire_writer writer;
+    struct vote vote = vote_of(VOTE_FINALIZE, view, proposal, validator);
+    vote.signature.bytes[10] ^= 1;
+    wire_writer_init(&writer, buffer, sizeof(buffer));
+    wire_write_message(&writer, WIRE_VOTE);
+    wire_write_vote(&writer, &vote);
+    frame(validator, &writer);
+}
+
+static uint64_t checks_spent(uint32_t from, uint32_t seat)
+{
+    const uint32_t pair[2] = {from, seat};
+    uint64_t left = 0;
+    while (budget_spend(&lone.d->evidence.checks, bytes_of(pair, sizeof(pair)), 1)) {
+        left++; /* at one moment, long ago: nothing comes back meanwhile */
+    }
+    return lone.d->evidence.checks.burst - left;
+}
+
+/* Contradictions are looked at for so many, and what one peer brings is not another's cost. */
+static void checks_are_limited(void **state)
+{
+    (void)state;
+    send_vote(VOTE_FINALIZE, 1, 7, 3);
+    for (uint32_t i = 0; i < 20; i++) {
+        send_forged(3, 1, (uint8_t)(8 + i));
+    }
+    expect_accused(0);
+    assert_true(checks_spent(3, 3) > 10); /* each has cost one; now none is left */
+    assert_int_equal(checks_spent(1, 3), 0);
+    expect_accused(0);
+}
+
 static struct certificate certificate_of(enum vote_kind kind, uint64_t view, uint8_t proposal)
 {
     struct certificate out = {.kind = kind, .view = view};
@@ -188,8 +224,10 @@ static void signers_of_a_duplicate(void **state)
     forged.signatures[2].bytes[5] ^= 1;
     send_certificate(&forged);
     expect_accused(0);
+    assert_int_equal(checks_spent(3, 3), 0);
     send_certificate(&held);
     expect_accused(8);
+    assert_int_not_equal(checks_spent(1, 3), 0); /* who brought both */
 }
 
 /* A block of that view which this leader signs. */
@@ -355,6 +393,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(votes_that_lie, open_four, close_it),
         cmocka_unit_test_setup_teardown(forged_votes, open_four, close_it),
+        cmocka_unit_test_setup_teardown(checks_are_limited, open_four, close_it),
         cmocka_unit_test_setup_teardown(signers_of_certificates, open_four, close_it),
         cmocka_unit_test_setup_teardown(signers_of_a_duplicate, open_four, close_it),
         cmocka_unit_test_setup_teardown(two_proposals, open_four, close_it),
