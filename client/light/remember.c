@@ -119,5 +119,7 @@ bool light_remember(struct light *light, const char *path, struct error *error)
         /* A chain without a block is nothing to remember. */
         return error->code == EXIT_CODE_NOT_FOUND && light->tip.header.height == 0;
     }
-    return light->tip.header.height == known.header.height || save(light, path, error);
+    /* Another client may have written it meanwhile: it never goes back. */
+    return load(light, path, &known, error) &&
+           (light->tip.header.height <= known.header.height || save(light, path, error));
 }

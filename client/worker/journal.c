@@ -52,12 +52,13 @@ bool journal_remember(const struct worker *worker, struct error *error)
     if (light_remember(worker->light, path, error)) {
         return true;
     }
-    if (error->code != EXIT_CODE_UNREACHABLE && error->code != EXIT_CODE_NOT_FOUND &&
-        error->code != EXIT_CODE_QUOTA) {
-        return false;
-    }
-    log_line(LOG_ODD, "worker", "the chain is not held against what was known: %s", error->detail);
-    return true;
+    /* Nobody shows the block: so would whoever serves another history.  No work on it. */
+    return error->code == EXIT_CODE_NOT_FOUND
+               ? error_set(error, EXIT_CODE_NOT_FOUND,
+                           "no node shows the block that %s remembers; add a --node that keeps it, "
+                           "or, if you trust these nodes, move the file away",
+                           path)
+               : false;
 }
 
 bool task_journal_tunnel(const struct worker *worker, struct error *error)

@@ -143,8 +143,8 @@ void result_forget(struct task *task);
 MUST_USE bool result_serve(struct task *task, struct error *error);
 uint32_t result_delta_count(const struct task *task);
 
-/* journal.c: the chain is the one of this worker's earlier lives (light_remember).  True also
- * when nobody can tell now. */
+/* journal.c: the chain is the one of this worker's earlier lives (light_remember).  False also
+ * when nobody shows that it is. */
 MUST_USE bool journal_remember(const struct worker *worker, struct error *error);
 /* journal.c: files of this lease.  Reads answer false when there is none or it is damaged:
  * then the work is done again. */
