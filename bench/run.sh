@@ -15,17 +15,14 @@ echo "== matmul beside OpenBLAS"
 OPENBLAS_NUM_THREADS=1 OPENBLAS_CORETYPE=${OPENBLAS_CORETYPE:-SkylakeX} "$build/bench/bench_matmul"
 echo "== state updates beside RocksDB alone and SHA-256"
 "$build/bench/bench_state"
-"$build/bench/bench_state" 10000000
 echo "== blocks appended, and the way back forgotten, beside RocksDB and the disk alone"
 "$build/bench/bench_chain"
 echo "== snapshot made and restored beside RocksDB alone"
-"$build/bench/bench_snapshot" 10000000
 "$build/bench/bench_snapshot"
 echo "== blocks appended, sealed and pruned beside RocksDB alone"
 "$build/bench/bench_history"
 echo "== state proofs beside SHA-256"
 "$build/bench/bench_proof"
-"$build/bench/bench_proof" 10000000
 echo "== audit replay beside the signature bound"
 "$build/bench/bench_audit"
 

@@ -5,7 +5,7 @@
 
 #include "store/core.h"
 
-enum { FILL_BITS_MAX = 3, FILL_ALONE_MAX = 50000 };
+enum { FILL_BITS_MAX = 3, FILL_ALONE_MAX = 10000 };
 
 struct filler {
     struct store *store;

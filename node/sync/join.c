@@ -111,7 +111,14 @@ static bool get_anchor(struct joining *joining, struct sync_source *source,
     return ask(joining, source, &anchor, &offer->anchor) == SYNC_GIVEN;
 }
 
-/* Keep the source's offer when it is the chain's and higher than the best. */
+/* Of two that are as high the first source's: who is quicker gains nothing by it. */
+static bool is_better(const struct sync_offer *offer, const struct sync_offer *best)
+{
+    return best->source == NULL || offer->height > best->height ||
+           (offer->height == best->height && offer->source < best->source);
+}
+
+/* Keep the source's offer when it is the chain's and better than the best. */
 static void compare(struct joining *joining, struct sync_source *source, struct sync_offer *offer)
 {
     if (!get_anchor(joining, source, offer)) {
@@ -120,7 +127,7 @@ static void compare(struct joining *joining, struct sync_source *source, struct 
     const char *wrong = judge(joining, offer);
     if (wrong != NULL) {
         sync_ban(source, wrong);
-    } else if (offer->height > joining->best.height) {
+    } else if (is_better(offer, &joining->best)) {
         const struct sync_offer old = joining->best;
         joining->best = *offer;
         *offer = old;
