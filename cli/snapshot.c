@@ -181,12 +181,16 @@ static enum exit_code run_restore(struct cli_call *call, struct error *error)
     }
     bool done = opened_open(genesis, cli_argument(call, 0), &opened, error);
     if (done) {
+        struct store_buffer epochs;
+        sync_anchor_epochs(&opened.anchor, &epochs);
         const struct snapshot_restore what = {
             .folder = opened.folder,
             .options = {.dir = data, .chain_id = *genesis_chain_id(opened.genesis)},
             .blocks = opened.blocks,
-            .block_count = opened.anchor.count};
+            .block_count = opened.anchor.count,
+            .epochs = bytes_of(epochs.data, epochs.size)};
         done = snapshot_restore(&what, error);
+        store_buffer_free(&epochs);
     }
     if (done) {
         report(call, "restored", snapshot_folder_manifest(opened.folder));

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "node/blocks.h"
 #include "node/shards.h"
+#include "node/sync/epochs.h"
 #include "state/objects/objects.h"
 
 enum { STANDSTILL_MS = 5000 };
@@ -54,6 +55,22 @@ static void load_last(struct driver *d, const struct state_view *view)
     }
 }
 
+/* Of a chain that was restored behind it: it names the present set, as the state does. */
+static bool restored_start(struct driver *d)
+{
+    struct sync_boundary boundary;
+    struct block_header header;
+    const bool found = sync_boundary_read(d->store, d->epoch.number - 1, &boundary) &&
+                       wire_decode_header(boundary.epoch.header, &header) &&
+                       header.height == d->epoch.start_height &&
+                       hash_equal(&header.next_set_hash, &d->set_hash);
+    if (found) {
+        crypto_digest(TAG_BLOCK_HEADER, boundary.epoch.header, &d->epoch.start_id);
+    }
+    sync_boundary_free(&boundary);
+    return found;
+}
+
 /* The block that ended the epoch before; the chain id where there is none. */
 static bool load_start(struct driver *d, struct error *error)
 {
@@ -67,7 +84,7 @@ static bool load_start(struct driver *d, struct error *error)
     }
     const enum store_answer answer =
         store_block_id(d->store, d->epoch.start_height, &d->epoch.start_id, error);
-    return answer == STORE_FOUND ||
+    return answer == STORE_FOUND || (answer == STORE_ABSENT && restored_start(d)) ||
            (answer == STORE_ABSENT &&
             error_set(error, EXIT_CODE_CORRUPT,
                       "%.120s/chain.db: the id of block %llu is missing; " BLOCKS_FETCH_AGAIN,
@@ -273,77 +290,15 @@ void epoch_poll(struct driver *d)
 
 /* ---- Serving (E5) ---------------------------------------------------------------------- */
 
-static bool epoch_at(struct driver *d, uint64_t height, uint64_t *epoch)
-{
-    static struct wire_block block; /* 8 KB; the driver's thread only */
-    struct store_buffer bytes = {0};
-    struct error error;
-    const bool ok = store_block(d->store, height, &bytes, &error) == STORE_FOUND &&
-                    wire_decode_block(bytes_of(bytes.data, bytes.size), &block);
-    *epoch = ok ? block.header.epoch : 0;
-    store_buffer_free(&bytes);
-    return ok;
-}
-
-bool epoch_boundary(struct driver *d, uint64_t epoch, uint64_t *height)
-{
-    struct store_status status;
-    store_status(d->store, &status);
-    uint64_t low = status.oldest_height; /* of this epoch or earlier, if it is there at all */
-    uint64_t high = d->epoch.start_height;
-    if (epoch >= d->epoch.number || high < low) {
-        return false;
-    }
-    if (epoch + 1 == d->epoch.number) {
-        *height = high;
-        return true;
-    }
-    while (low < high) { /* the last block of the epoch */
-        const uint64_t middle = low + (high - low + 1) / 2;
-        uint64_t its = 0;
-        if (!epoch_at(d, middle, &its)) {
-            return false;
-        }
-        if (its <= epoch) {
-            low = middle;
-        } else {
-            high = middle - 1;
-        }
-    }
-    uint64_t its = 0;
-    *height = low;
-    return epoch_at(d, low, &its) && its == epoch;
-}
-
-/* Its own, or where that has gone to the sealed files what the block on it carries (3.8.3). */
-bool epoch_finality(struct driver *d, uint64_t height, struct store_buffer *out)
-{
-    static struct wire_block block; /* 8 KB; the driver's thread only */
-    struct store_buffer bytes = {0};
-    struct error error;
-    if (store_finality(d->store, height, out, &error) == STORE_FOUND) {
-        return true;
-    }
-    const bool carried = store_block(d->store, height + 1, &bytes, &error) == STORE_FOUND &&
-                         wire_decode_block(bytes_of(bytes.data, bytes.size), &block) &&
-                         block.has_last_final && block.last_final.light.height == height;
-    if (carried) {
-        blocks_encode_finality(&block.last_final, out);
-    }
-    store_buffer_free(&bytes);
-    return carried;
-}
-
 void epoch_serve(struct driver *d, uint64_t epoch, uint32_t to)
 {
     static struct finality finality; /* 8 KB each; the driver's thread only */
     static struct certificate certificate;
-    struct store_buffer buffer = {0};
+    struct sync_boundary boundary;
     struct wire_writer writer;
     struct bytes out;
-    uint64_t height = 0;
-    if (epoch_boundary(d, epoch, &height) && epoch_finality(d, height, &buffer) &&
-        wire_decode_last_final(bytes_of(buffer.data, buffer.size), &finality)) {
+    if (sync_boundary_read(d->store, epoch, &boundary) &&
+        wire_decode_last_final(boundary.epoch.finality, &finality)) {
         inbound_finality_certificate(&finality, &certificate);
         wire_writer_init(&writer, d->out, DRIVER_OUT_SIZE);
         wire_write_message(&writer, WIRE_CERT);
@@ -351,5 +306,5 @@ void epoch_serve(struct driver *d, uint64_t epoch, uint32_t to)
         ASSERT(wire_writer_end(&writer, &out));
         peers_send(d, to, NET_LANE_VOTE, out);
     }
-    store_buffer_free(&buffer);
+    sync_boundary_free(&boundary);
 }

@@ -67,10 +67,6 @@ void epoch_hold(struct driver *d, uint64_t epoch);
 /* Go on to the next epoch if this one is over. */
 void epoch_poll(struct driver *d);
 
-/* The last block of an earlier epoch; false: it is not here. */
-MUST_USE bool epoch_boundary(struct driver *d, uint64_t epoch, uint64_t *height);
-/* LAST_FINAL bytes over it; the caller frees *out whatever the answer. */
-MUST_USE bool epoch_finality(struct driver *d, uint64_t height, struct store_buffer *out);
 /* E5: the F on the last block of an earlier epoch, to a peer. */
 void epoch_serve(struct driver *d, uint64_t epoch, uint32_t to);
 

@@ -7,8 +7,8 @@
 
 #include "base/hex.h"
 #include "node/past.h"
+#include "node/sync/epochs.h"
 #include "node/sync/serving.h"
-#include "state/objects/objects.h"
 #include "wire/api/api.h"
 
 /* Answers to clients.  Each is self-authenticating or marked as a hint (wire/api/api.h). */
@@ -100,25 +100,17 @@ static void fail_block(struct driver *d, uint64_t height, struct api_answer *ans
 static void answer_boundary(struct driver *d, const struct api_request *request,
                             struct api_answer *answer, struct holding *holding)
 {
-    static struct wire_block block; /* 8 KB; the driver's thread only */
-    struct error error;
-    uint64_t height = 0;
-    if (!epoch_boundary(d, request->epoch, &height) || !fetch_block(d, height, holding, &block)) {
+    struct sync_boundary boundary;
+    if (!sync_boundary_read(d->store, request->epoch, &boundary)) {
         fail(answer, EXIT_CODE_NOT_FOUND, "this epoch has not ended, or its end is not here");
         return;
     }
-    struct store_buffer *finality = hold(holding);
-    struct store_buffer *set = hold(holding);
-    const struct key key = request->epoch + 1 == d->epoch.number ? key_global(GLOBAL_VALIDATORS)
-                                                                 : key_set(request->epoch + 1);
-    if (!epoch_finality(d, height, finality) ||
-        store_get(d->store, key_view(&key), set, &error) != STORE_FOUND) {
-        fail(answer, EXIT_CODE_NOT_FOUND, "the end of this epoch is not here");
-        return;
+    for (size_t i = 0; i < sizeof(boundary.held) / sizeof(boundary.held[0]); i++) {
+        *hold(holding) = boundary.held[i];
     }
-    answer->header = block.header_bytes;
-    answer->last_final = bytes_of(finality->data, finality->size);
-    answer->body = bytes_of(set->data, set->size);
+    answer->header = boundary.epoch.header;
+    answer->last_final = boundary.epoch.finality;
+    answer->body = boundary.epoch.set;
 }
 
 static void answer_block(struct driver *d, const struct api_request *request,

@@ -14,6 +14,7 @@ static const char meta_key[] = "meta";
 static const char decided_key[] = "decided";
 static const char history_key[] = "history";
 static const char base_key[] = "base";
+static const char epochs_key[] = "epochs";
 
 static struct bytes name_of(const char *text)
 {
@@ -385,6 +386,21 @@ bool chain_begin(struct chain *chain, const struct crypto_tree *history,
     const bool written = rocks_write(&chain->rocks, batch, true, error);
     rocksdb_writebatch_destroy(batch);
     return written;
+}
+
+bool chain_put_epochs(struct chain *chain, struct bytes epochs, struct error *error)
+{
+    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+    rocks_batch_put(&chain->rocks, batch, CHAIN_DEFAULT, name_of(epochs_key), epochs);
+    const bool written = rocks_write(&chain->rocks, batch, true, error);
+    rocksdb_writebatch_destroy(batch);
+    return written;
+}
+
+enum store_answer chain_get_epochs(const struct chain *chain, struct store_buffer *out,
+                                   struct error *error)
+{
+    return rocks_get(&chain->rocks, CHAIN_DEFAULT, name_of(epochs_key), out, error);
 }
 
 /* RFC 9162, 2.1.3.1: inside the peak above the leaf the siblings are perfect subtrees; then

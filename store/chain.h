@@ -11,6 +11,8 @@
  *              "base"     BE64 height, of a chain that begins there: of the history tree up to it
  *                         only the peaks are there, and of the blocks below it few or none;
  *                         missing when all is there
+ *              "epochs"   what a restored chain was given of the epochs before its base, opaque;
+ *                         missing when there is nothing
  *     id       BE64 height -> block id
  *     body     BE64 height -> block
  *     fin      BE64 height -> finality evidence, where the block has its own
@@ -59,6 +61,11 @@ MUST_USE bool chain_append(struct chain *chain, const struct store_final *blocks
  * the tree up to the last but one, which becomes the base.  One synced write. */
 MUST_USE bool chain_begin(struct chain *chain, const struct crypto_tree *history,
                           const struct store_final *blocks, size_t count, struct error *error);
+
+/* Beside it: how the epochs before the base ended.  Synced. */
+MUST_USE bool chain_put_epochs(struct chain *chain, struct bytes epochs, struct error *error);
+MUST_USE enum store_answer chain_get_epochs(const struct chain *chain, struct store_buffer *out,
+                                            struct error *error);
 
 MUST_USE bool chain_put_results(struct chain *chain, uint64_t height, struct bytes results,
                                 struct error *error);

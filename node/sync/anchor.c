@@ -9,21 +9,50 @@
 bool sync_anchor_decode(struct bytes bytes, struct sync_anchor *out)
 {
     struct wire_reader reader;
-    wire_reader_init(&reader, bytes);
-    wire_read_array(&reader, 2);
+    wire_reader_init_nodes(&reader, bytes, SYNC_ANCHOR_BLOCK_MAX + 4 * SYNC_EPOCH_MAX + 8);
+    const uint32_t parts = wire_read_list(&reader, 3);
     out->count = wire_read_list(&reader, SYNC_ANCHOR_BLOCK_MAX);
     for (uint32_t i = 0; i < out->count; i++) {
         out->blocks[i] = wire_read_bin(&reader, BLOCK_SIZE_MAX);
     }
     out->finality = wire_read_bin(&reader, WIRE_LAST_FINAL_SIZE_MAX);
-    return wire_reader_end(&reader) && out->count >= 2;
+    out->epochs.count = 0;
+    if (parts == 3) {
+        sync_epochs_read(&reader, &out->epochs);
+    }
+    return wire_reader_end(&reader) && out->count >= 2 && (parts == 3) == (out->epochs.count > 0);
 }
 
-/* Signed by a quorum of the genesis validators. */
-static bool quorum_signed(const struct genesis *genesis, const struct finality *finality)
+void sync_anchor_epochs(const struct sync_anchor *anchor, struct store_buffer *out)
+{
+    struct wire_writer writer;
+    struct bytes encoded;
+    *out = (struct store_buffer){.size = 0};
+    if (anchor->epochs.count == 0) {
+        return;
+    }
+    const size_t size = sync_epochs_size(&anchor->epochs);
+    out->data = malloc(size);
+    ASSERT(out->data != NULL);
+    wire_writer_init(&writer, out->data, size);
+    sync_epochs_write(&writer, &anchor->epochs);
+    ASSERT(wire_writer_end(&writer, &encoded));
+    out->size = encoded.size;
+}
+
+/* A set, and the epoch it votes in. */
+struct trust {
+    const struct genesis *genesis;
+    uint64_t epoch;
+    struct hash hash;
+    struct validator_set set;
+};
+
+/* Signed by a quorum of the epoch's validators. */
+static bool quorum_signed(const struct trust *trust, const struct finality *finality)
 {
     static struct certificate certificate; /* 8 KB */
-    const struct validator_set *set = genesis_validators(genesis);
+    const struct validator_set *set = &trust->set;
     uint8_t buffer[WIRE_VOTE_PREIMAGE_SIZE_MAX];
     struct wire_writer writer;
     struct bytes preimage;
@@ -35,7 +64,7 @@ static bool quorum_signed(const struct genesis *genesis, const struct finality *
                               .view = certificate.view,
                               .proposal = certificate.proposal};
     wire_writer_init(&writer, buffer, sizeof(buffer));
-    wire_write_vote_preimage(&writer, genesis_chain_id(genesis), genesis_set_hash(genesis), &vote);
+    wire_write_vote_preimage(&writer, genesis_chain_id(trust->genesis), &trust->hash, &vote);
     ASSERT(wire_writer_end(&writer, &preimage));
     crypto_digest(wire_vote_tag(VOTE_FINALIZE), preimage, &digest);
     for (uint32_t i = 0; i < VALIDATOR_COUNT_MAX; i++) {
@@ -51,12 +80,50 @@ static bool quorum_signed(const struct genesis *genesis, const struct finality *
     return used >= validator_quorum(set->count);
 }
 
-/* The second block is final, and what it says about the state is the manifest's. */
-static const char *check_child(const struct genesis *genesis,
-                               const struct snapshot_manifest *manifest,
-                               const struct wire_block *child, struct bytes finality_bytes)
+static const char *check_final(const struct trust *trust, const struct block_header *header,
+                               const struct hash *id, struct bytes finality_bytes)
 {
     static struct finality finality; /* 8 KB */
+    if (!wire_decode_last_final(finality_bytes, &finality) ||
+        finality.light.height != header->height || finality.light.epoch != header->epoch ||
+        !hash_equal(&finality.light.block_id, id) ||
+        !hash_equal(&finality.light.next_set_hash, &header->next_set_hash)) {
+        return "its certificate is for another block";
+    }
+    return quorum_signed(trust, &finality) ? NULL : "its certificate has no quorum";
+}
+
+/* From one set to the next: what it named, and made final. */
+static const char *follow(struct trust *trust, const struct sync_epoch *end)
+{
+    struct block_header header;
+    struct hash id;
+    struct hash hash;
+    if (!wire_decode_header(end->header, &header) || header.epoch != trust->epoch ||
+        !hash_equal(&header.chain_id, genesis_chain_id(trust->genesis)) ||
+        !hash_equal(&header.set_hash, &trust->hash)) {
+        return "the end of an epoch is not that of its set";
+    }
+    crypto_digest(TAG_BLOCK_HEADER, end->header, &id);
+    const char *wrong = check_final(trust, &header, &id, end->finality);
+    if (wrong != NULL) {
+        return wrong;
+    }
+    crypto_digest(TAG_VALIDATOR_SET, end->set, &hash);
+    if (hash_equal(&hash, &trust->hash) || !hash_equal(&hash, &header.next_set_hash) ||
+        !wire_decode_validator_set(end->set, &trust->set)) {
+        return "the end of an epoch names another set";
+    }
+    trust->hash = hash;
+    trust->epoch++;
+    return NULL;
+}
+
+/* The second block is final, and what it says about the state is the manifest's. */
+static const char *check_child(const struct trust *trust, const struct snapshot_manifest *manifest,
+                               const struct wire_block *child, struct bytes finality_bytes)
+{
+    const struct genesis *genesis = trust->genesis;
     const struct block_header *header = &child->header;
     struct hash id;
     struct hash history;
@@ -66,9 +133,8 @@ static const char *check_child(const struct genesis *genesis,
         !hash_equal(&manifest->chain_id, genesis_chain_id(genesis))) {
         return "it belongs to another chain";
     }
-    if (!hash_equal(&header->set_hash, genesis_set_hash(genesis)) ||
-        !hash_equal(&header->next_set_hash, genesis_set_hash(genesis))) {
-        return "its header names another validator set than the genesis";
+    if (header->epoch != trust->epoch || !hash_equal(&header->set_hash, &trust->hash)) {
+        return "its header names another validator set than the epochs lead to";
     }
     if (header->height != manifest->height + 1 || !inbound_block_matches(&id, child)) {
         return "its second block is not that of the next height";
@@ -79,12 +145,7 @@ static const char *check_child(const struct genesis *genesis,
     if (!hash_equal(&header->hist_root, &history)) {
         return "the final header names another history";
     }
-    if (!wire_decode_last_final(finality_bytes, &finality) ||
-        finality.light.height != header->height || !hash_equal(&finality.light.block_id, &id) ||
-        !hash_equal(&finality.light.next_set_hash, &header->next_set_hash)) {
-        return "its certificate is for another block";
-    }
-    return quorum_signed(genesis, &finality) ? NULL : "its certificate has no quorum";
+    return check_final(trust, header, &id, finality_bytes);
 }
 
 /* blocks[index] and all before it are the ancestors of a block with this parent. */
@@ -118,7 +179,8 @@ const char *sync_anchor_check(const struct genesis *genesis,
                               const struct snapshot_manifest *manifest,
                               const struct sync_anchor *anchor, struct store_final *out)
 {
-    static struct wire_block child; /* 8 KB */
+    static struct wire_block child; /* 8 KB each */
+    static struct trust trust;
     const uint32_t last = anchor->count - 1;
     if (manifest->height < SYNC_HEIGHT_MIN) {
         return "its height is too low";
@@ -126,7 +188,13 @@ const char *sync_anchor_check(const struct genesis *genesis,
     if (manifest->height < last || !wire_decode_block(anchor->blocks[last], &child)) {
         return "the last block of its anchor does not decode";
     }
-    const char *wrong = check_child(genesis, manifest, &child, anchor->finality);
+    trust = (struct trust){.genesis = genesis, .hash = *genesis_set_hash(genesis)};
+    trust.set = *genesis_validators(genesis);
+    const char *wrong = NULL;
+    for (uint32_t i = 0; i < anchor->epochs.count && wrong == NULL; i++) {
+        wrong = follow(&trust, &anchor->epochs.items[i]);
+    }
+    wrong = wrong != NULL ? wrong : check_child(&trust, manifest, &child, anchor->finality);
     if (wrong != NULL) {
         return wrong;
     }
@@ -147,10 +215,15 @@ struct run {
     uint32_t count;
     size_t size;
     struct store_buffer finality;
+    struct sync_boundary boundaries[SYNC_EPOCH_MAX];
+    struct sync_epochs epochs;
 };
 
 static void run_free(struct run *run)
 {
+    for (uint32_t i = 0; i < run->epochs.count; i++) {
+        sync_boundary_free(&run->boundaries[i]);
+    }
     for (uint32_t i = 0; i < SYNC_ANCHOR_BLOCK_MAX; i++) {
         store_buffer_free(&run->blocks[i]);
     }
@@ -188,6 +261,30 @@ static enum store_answer run_read(struct store *store, uint64_t height, size_t m
     return answer;
 }
 
+/* How the epochs before that of block H + 1 ended. */
+static enum store_answer epochs_read(struct store *store, size_t max, struct run *run)
+{
+    static struct wire_block block; /* 8 KB */
+    const struct store_buffer *child = &run->blocks[0];
+    const bool decoded = wire_decode_block(bytes_of(child->data, child->size), &block);
+    const uint64_t epoch = decoded ? block.header.epoch : 0; /* who gets it refuses it */
+    if (epoch > SYNC_EPOCH_MAX) {
+        return STORE_ABSENT;
+    }
+    while (run->epochs.count < epoch) {
+        struct sync_boundary *boundary = &run->boundaries[run->epochs.count];
+        if (!sync_boundary_read(store, run->epochs.count, boundary)) {
+            return STORE_ABSENT;
+        }
+        run->epochs.items[run->epochs.count++] = boundary->epoch;
+        if (run->size + sync_epochs_size(&run->epochs) > max) {
+            return STORE_ABSENT;
+        }
+    }
+    run->size += run->epochs.count > 0 ? sync_epochs_size(&run->epochs) : 0;
+    return STORE_FOUND;
+}
+
 static void run_encode(const struct run *run, struct store_buffer *out)
 {
     struct wire_writer writer;
@@ -195,12 +292,15 @@ static void run_encode(const struct run *run, struct store_buffer *out)
     out->data = malloc(run->size);
     ASSERT(out->data != NULL);
     wire_writer_init(&writer, out->data, run->size);
-    wire_write_array(&writer, 2);
+    wire_write_array(&writer, run->epochs.count > 0 ? 3 : 2);
     wire_write_array(&writer, run->count);
     for (uint32_t i = run->count; i > 0; i--) {
         wire_write_bin(&writer, bytes_of(run->blocks[i - 1].data, run->blocks[i - 1].size));
     }
     wire_write_bin(&writer, bytes_of(run->finality.data, run->finality.size));
+    if (run->epochs.count > 0) {
+        sync_epochs_write(&writer, &run->epochs);
+    }
     ASSERT(wire_writer_end(&writer, &encoded));
     out->size = encoded.size;
 }
@@ -208,11 +308,18 @@ static void run_encode(const struct run *run, struct store_buffer *out)
 enum store_answer sync_anchor_read(struct store *store, uint64_t height, size_t max,
                                    struct store_buffer *out, struct error *error)
 {
-    struct run run = {.count = 0};
-    const enum store_answer answer = run_read(store, height, max, &run, error);
-    if (answer == STORE_FOUND) {
-        run_encode(&run, out);
+    struct run *run = calloc(1, sizeof(*run));
+    if (run == NULL) {
+        return STORE_ABSENT;
     }
-    run_free(&run);
+    enum store_answer answer = run_read(store, height, max, run, error);
+    if (answer == STORE_FOUND) {
+        answer = epochs_read(store, max, run);
+    }
+    if (answer == STORE_FOUND) {
+        run_encode(run, out);
+    }
+    run_free(run);
+    free(run);
     return answer;
 }

@@ -232,13 +232,18 @@ static bool restore(const struct joining *joining, struct snapshot_folder *folde
         return error_set(error, EXIT_CODE_STORE, "%.200s: changed on the disk; start again",
                          joining->folder);
     }
+    struct store_buffer epochs;
+    sync_anchor_epochs(&anchor, &epochs);
     const struct snapshot_restore what = {.folder = folder,
                                           .options = joining->join->options,
                                           .blocks = blocks,
-                                          .block_count = anchor.count};
+                                          .block_count = anchor.count,
+                                          .epochs = bytes_of(epochs.data, epochs.size)};
     log_line(LOG_INFO, "sync", "restoring height=%llu keys=%llu",
              (unsigned long long)manifest->height, (unsigned long long)manifest->leaves);
-    return snapshot_restore(&what, error);
+    const bool done = snapshot_restore(&what, error);
+    store_buffer_free(&epochs);
+    return done;
 }
 
 /* Fetch and restore the best offer.  True with *done; false on an error of the store. */

@@ -12,10 +12,11 @@
  * asked for one, which takes a pass over its state: so all are asked before any is waited for.
  *
  * Of the manifests that the sources offer it takes the one of the greatest height, when a
- * certificate of the genesis validators makes its header final; then chunks from all of them at
- * once, one under way with each.  A source whose bytes do not verify is asked nothing more, so
- * a liar wastes one answer; what it did not give, others do.  Chunks stay on the disk: a second
- * attempt, after a restart too, fetches what is missing, whatever height it is for. */
+ * certificate of its epoch's validators, to whom the genesis leads, makes its header
+ * final; then chunks from all of them at once, one under way with each.  A source whose bytes do
+ * not verify is asked nothing more, so a liar wastes one answer; what it did not give, others do.
+ * Chunks stay on the disk: a second attempt, after a restart too, fetches what is missing,
+ * whatever height it is for. */
 
 enum { SYNC_SOURCE_MAX = 16 };
 

@@ -2,12 +2,14 @@
 #define NODE_SYNC_SYNC_H
 
 #include "genesis/genesis.h"
+#include "node/sync/epochs.h"
 #include "store/snapshot/snapshot.h"
 #include "types/block.h"
 
 /* What ties a snapshot to the chain, for whoever trusts the genesis alone. */
 
-/* Blocks up to H + 1 and the finality of the last: [[BLOCK bin, ...], LAST_FINAL bin].  Whoever
+/* Blocks up to H + 1, the finality of the last, and how the epochs before theirs ended (nothing in
+ * epoch 0): [[BLOCK bin, ...], LAST_FINAL bin] or [..., ..., epochs (node/sync/epochs.h)].  Whoever
  * goes on must know what the chain carries (K2), and the id of every height that a later block
  * may say is final, which is any above that: they begin at or below the height behind the one
  * that the newest last_final up to H names, or at block 1. */
@@ -20,14 +22,18 @@ struct sync_anchor {
     uint32_t count; /* 2 .. SYNC_ANCHOR_BLOCK_MAX */
     struct bytes blocks[SYNC_ANCHOR_BLOCK_MAX];
     struct bytes finality;
+    struct sync_epochs epochs;
 };
 
 MUST_USE bool sync_anchor_decode(struct bytes bytes, struct sync_anchor *out);
 
-/* NULL, or what is wrong in a few words: the last block is final by a quorum of the genesis
- * validators, it names the manifest's state root and history tree, and the others are its
- * ancestors.  out[0 .. count) then is what snapshot_restore takes, and points into the anchor.
- * One thread at a time. */
+/* The epochs as snapshot_restore takes them: on the heap, size 0 in epoch 0. */
+void sync_anchor_epochs(const struct sync_anchor *anchor, struct store_buffer *out);
+
+/* NULL, or what is wrong in a few words: the last block is final by a quorum of its epoch's
+ * validators, whom the genesis set and those after it have put in force, it names the
+ * manifest's state root and history tree, and the others are its ancestors.  out[0 .. count) then
+ * is what snapshot_restore takes, and points into the anchor.  One thread at a time. */
 MUST_USE const char *sync_anchor_check(const struct genesis *genesis,
                                        const struct snapshot_manifest *manifest,
                                        const struct sync_anchor *anchor, struct store_final *out);

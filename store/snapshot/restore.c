@@ -262,11 +262,18 @@ static bool chain_build(const struct snapshot_restore *what, const struct store_
     memset(chain, 0, sizeof(*chain));
     bool done = chain_open(chain, options, error);
     if (done) {
-        done = chain_begin(chain, &manifest->history, what->blocks, what->block_count, error);
+        done = chain_begin(chain, &manifest->history, what->blocks, what->block_count, error) &&
+               (what->epochs.size == 0 || chain_put_epochs(chain, what->epochs, error));
         chain_close(chain);
     }
     free(chain);
     return done;
+}
+
+enum store_answer snapshot_epochs(struct store *store, struct store_buffer *out,
+                                  struct error *error)
+{
+    return chain_get_epochs(&store->chain, out, error);
 }
 
 static bool unused(const struct snapshot_restore *what, struct error *error)

@@ -88,6 +88,7 @@ struct snapshot_restore {
      * those below H are there to be looked at. */
     const struct store_final *blocks;
     size_t block_count;
+    struct bytes epochs; /* opaque, for snapshot_epochs; empty: none */
     void *context;
     void (*step)(void *context, const char *what); /* before each step; may be NULL */
 };
@@ -97,6 +98,10 @@ struct snapshot_restore {
  * EXIT_CODE_INCOMPLETE when chunks are missing, EXIT_CODE_VERIFY when one is
  * damaged, EXIT_CODE_USAGE when there is a database. */
 MUST_USE bool snapshot_restore(const struct snapshot_restore *what, struct error *error);
+
+/* What a store was restored with of the epochs before its base; from any thread. */
+MUST_USE enum store_answer snapshot_epochs(struct store *store, struct store_buffer *out,
+                                           struct error *error);
 
 /* What store_open begins with: end a restore that was interrupted after it was decided. */
 MUST_USE bool snapshot_restore_finish(const char *data_dir, struct error *error);

@@ -165,6 +165,17 @@ ask query head >"$E2E_DIR/head" || fail "the tip does not verify from the genesi
 grep -q "not enough validators" "$E2E_DIR/head" && fail "no quorum of heads: $(cat "$E2E_DIR/head")"
 cat "$E2E_DIR/head"
 
+# A validator of a later epoch that has lost its chain fetches the state of the newest one.
+stop 4 TERM
+rm -rf "$net/validator-4/data/chain.db" "$net/validator-4/data/state.db"
+sed -i 's/^data_dir.*/&\nstate_sync = 1/' "$net/validator-4/node.ini"
+up --only 4
+wait_for 60 ended
+grep -q "restoring" "$net/validator-4/node.log" || fail "it has fetched blocks, not the state"
+stop 4 TERM
+up --only 4
+wait_for 60 ended
+
 stop 2 TERM
 "$GRADUS" db check --data-dir "$net/validator-2/data" --genesis "$net/genesis.gradus" || fail "the database"
 "$GRADUS" history export --data-dir "$net/validator-2/data" --genesis "$net/genesis.gradus" --out "$E2E_DIR/history" >/dev/null

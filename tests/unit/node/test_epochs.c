@@ -1,5 +1,6 @@
 #include <time.h>
 
+#include "node/sync/sync.h"
 #include "state/objects/objects.h"
 #include "tests/unit/node/lone.h"
 #include "wire/api/api.h"
@@ -375,6 +376,69 @@ static void the_end_of_each_epoch_is_served(void **state)
     assert_int_equal(answer.code, EXIT_CODE_NOT_FOUND);
 }
 
+/* ---- State sync -------------------------------------------------------------------------- */
+
+/* What the manifest of the state after a height says, but for its parts. */
+static struct snapshot_manifest manifest_of(uint64_t height)
+{
+    struct snapshot_manifest out = {.chain_id = lone.d->chain_id, .height = height};
+    struct store_buffer bytes = {0};
+    struct wire_block block;
+    struct hash id;
+    struct error error;
+    assert_int_equal(store_block(lone.d->store, height + 1, &bytes, &error), STORE_FOUND);
+    assert_true(wire_decode_block(bytes_of(bytes.data, bytes.size), &block));
+    out.state_root = block.header.state_root;
+    store_buffer_free(&bytes);
+    crypto_tree_init(&out.history, TAG_HISTORY_TREE);
+    for (uint64_t h = 1; h <= height; h++) {
+        assert_int_equal(store_block_id(lone.d->store, h, &id, &error), STORE_FOUND);
+        crypto_tree_append(&out.history, bytes_of(id.bytes, HASH_SIZE));
+    }
+    return out;
+}
+
+/* From the genesis to a state two epochs later; no byte of the way may be another one. */
+static void an_anchor_follows_the_epochs(void **state)
+{
+    (void)state;
+    static struct sync_anchor anchor;
+    static struct store_final blocks[SYNC_ANCHOR_BLOCK_MAX];
+    struct store_buffer bytes = {0};
+    struct store_buffer epochs = {0};
+    struct error error;
+    add_one();
+    transfer(1);
+    remove_one(plays_along);
+    transfer(2);
+    transfer(2);
+    const uint64_t height = lone.d->committed.height - 1;
+    const struct snapshot_manifest manifest = manifest_of(height);
+    assert_int_equal(sync_anchor_read(lone.d->store, height, FRAME_SIZE_MAX, &bytes, &error),
+                     STORE_FOUND);
+    assert_true(sync_anchor_decode(bytes_of(bytes.data, bytes.size), &anchor));
+    assert_int_equal(anchor.epochs.count, 2);
+    assert_null(sync_anchor_check(lone.d->genesis, &manifest, &anchor, blocks));
+    sync_anchor_epochs(&anchor, &epochs);
+    static struct sync_epochs kept;
+    assert_true(sync_epochs_decode(bytes_of(epochs.data, epochs.size), &kept));
+    assert_int_equal(kept.count, 2);
+    anchor.epochs.count = 1; /* a gap */
+    assert_non_null(sync_anchor_check(lone.d->genesis, &manifest, &anchor, blocks));
+    uint32_t accepted = 0;
+    for (size_t i = 0; i < bytes.size; i++) {
+        bytes.data[i] ^= 1;
+        accepted += sync_anchor_decode(bytes_of(bytes.data, bytes.size), &anchor) &&
+                            sync_anchor_check(lone.d->genesis, &manifest, &anchor, blocks) == NULL
+                        ? 1
+                        : 0;
+        bytes.data[i] ^= 1;
+    }
+    assert_int_equal(accepted, 0);
+    store_buffer_free(&bytes);
+    store_buffer_free(&epochs);
+}
+
 /* ---- Who has no seat -------------------------------------------------------------------- */
 
 static void other_keys_take_over(void **state)
@@ -413,6 +477,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(headers_follow_the_state, open_alone, close_one),
         cmocka_unit_test_setup_teardown(the_next_epochs_messages_wait, open_alone, close_one),
         cmocka_unit_test_setup_teardown(the_end_of_each_epoch_is_served, open_alone, close_one),
+        cmocka_unit_test_setup_teardown(an_anchor_follows_the_epochs, open_alone, close_one),
         cmocka_unit_test_setup_teardown(other_keys_take_over, open_alone, close_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
