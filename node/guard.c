@@ -146,7 +146,9 @@ void guard_hear(struct driver *d, uint32_t from, const struct wire_status *statu
 void guard_meet(struct driver *d, const struct vote *vote)
 {
     if (d->guard.active) {
-        consensus_guard_remember(&d->guard.core, vote->epoch, vote->view);
+        if (d->guard.seated) {
+            consensus_guard_remember(&d->guard.core, vote->epoch, vote->view);
+        }
         return;
     }
     if (driver_failed(d) || d->signer.recalls(d->signer.context, vote)) {
@@ -184,8 +186,10 @@ void guard_poll(struct driver *d)
         log_line(LOG_INFO, "guard", "votes again when a block above view %llu is final",
                  (unsigned long long)guard->core.limit);
     }
+    /* Not when the epoch is over: the next one's votes are a question of their own. */
     consensus_status(d->core, &status);
-    if (!consensus_guard_ends(&guard->core, status.epoch, status.last_final.view) ||
+    if (d->epoch.over ||
+        !consensus_guard_ends(&guard->core, status.epoch, status.last_final.view) ||
         !d->signer.lift(d->signer.context, status.epoch, status.last_final.view, &d->error)) {
         return; /* d->error stops the node */
     }

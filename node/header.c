@@ -88,8 +88,13 @@ static const char *epoch_fault(struct driver *d, const struct wire_block *block,
         return "next_set_hash";
     }
     const bool first = epoch.epoch > 0 && parent->height == epoch.start_height;
-    return first && (!block->has_last_final || block->last_final.light.height != epoch.start_height)
-               ? "last_final of the boundary"
+    if (first && (!block->has_last_final || block->last_final.light.height != epoch.start_height)) {
+        return "last_final of the boundary";
+    }
+    /* The set of an epoch speaks for its own blocks alone. */
+    const bool ended = epoch.epoch > 0 && block->last_final.light.height <= epoch.start_height;
+    return block->has_last_final && block->last_final.light.epoch != epoch.epoch - (ended ? 1 : 0)
+               ? "epoch of last_final"
                : NULL;
 }
 

@@ -285,6 +285,11 @@ static void headers_follow_the_state(void **state)
     block.header.set_hash.bytes[3] ^= 1;
     block.header.next_set_hash.bytes[3] ^= 1; /* nobody has asked for that */
     assert_string_equal(blocks_header_fault(d, &block, &d->committed), "next_set_hash");
+    block.header.next_set_hash.bytes[3] ^= 1;
+    block.last_final.light.epoch++; /* the set that came may not speak for what was before it */
+    assert_string_equal(blocks_header_fault(d, &block, &d->committed), "epoch of last_final");
+    block.last_final.light.epoch--;
+    assert_null(blocks_header_fault(d, &block, &d->committed));
 }
 
 /* ---- Messages of other epochs ----------------------------------------------------------- */
