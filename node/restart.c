@@ -184,6 +184,10 @@ static bool join_network(struct driver *d, struct error *error)
                 i, d->config.peers[i], net_key_of_node(&first->items[i].network)};
         }
     }
+    for (uint32_t i = 0; i < d->config.named_count && join.source_count < SYNC_SOURCE_MAX; i++) {
+        join.sources[join.source_count++] = (struct sync_peer){
+            first->count + i, d->config.named[i].address, net_key_of_node(&d->config.named[i].key)};
+    }
     return d->config.state_sync == 0 || sync_join(&join, error);
 }
 

@@ -79,6 +79,18 @@ static bool epoch_at(struct store *store, uint64_t height, uint64_t *epoch)
     return ok;
 }
 
+/* Where the search of an epoch ended before: it reads some twenty whole blocks, and anybody may
+ * ask.  A hint of another chain, or of none, shows by the blocks it points between. */
+static uint64_t hints[SYNC_EPOCH_MAX]; /* one thread */
+
+static bool hint_holds(struct store *store, uint64_t epoch, uint64_t height)
+{
+    uint64_t its = 0;
+    uint64_t next = 0;
+    return height != 0 && epoch_at(store, height, &its) && its == epoch &&
+           epoch_at(store, height + 1, &next) && next == epoch + 1;
+}
+
 bool sync_boundary_height(struct store *store, uint64_t epoch, uint64_t *height)
 {
     struct store_status status;
@@ -90,6 +102,10 @@ bool sync_boundary_height(struct store *store, uint64_t epoch, uint64_t *height)
     uint64_t high = now.start_height;
     if (epoch >= now.epoch || high < low) {
         return false;
+    }
+    if (hint_holds(store, epoch, hints[epoch % SYNC_EPOCH_MAX])) {
+        *height = hints[epoch % SYNC_EPOCH_MAX];
+        return true;
     }
     while (epoch + 1 < now.epoch && low < high) { /* the last block of the epoch */
         const uint64_t middle = low + (high - low + 1) / 2;
@@ -103,6 +119,7 @@ bool sync_boundary_height(struct store *store, uint64_t epoch, uint64_t *height)
         }
     }
     *height = high;
+    hints[epoch % SYNC_EPOCH_MAX] = high;
     return epoch_at(store, high, &its) && its == epoch;
 }
 
