@@ -14,12 +14,12 @@
  * For each block in order: its bytes decode strictly; height, parent_id, time, epoch, view
  * and proposer follow from the block before; set hash, hist_root, txs_root and
  * last_cert_hash are computed anew; the VRF proof verifies and continues the beacon; the
- * certificate it carries is signed by a quorum of the genesis validators and names one of
- * its ancestors; its transactions are admitted and executed by the state machine of the
- * nodes, and state root and results root are compared with what the next header says (lag
- * 1).  The last block is final by the LAST_FINAL or the seal that the history ends with, and so
- * are all others, whose ids its header chain names; each other seal is valid and is what the
- * chain carries.  Nothing is believed but the genesis.
+ * certificate it carries is signed by a quorum of the validators of the epoch of the block
+ * it names (17.5), and names one of its ancestors; its transactions are admitted and executed
+ * by the state machine of the nodes, and state root and results root are compared with what
+ * the next header says (lag 1).  The last block is final by the LAST_FINAL or the seal that
+ * the history ends with, and so are all others, whose ids its header chain names; each other
+ * seal is valid and is what the chain carries.  Nothing is believed but the genesis.
  *
  * The state is kept in memory.  Signatures, certificates and VRF proofs are checked ahead by
  * config.threads threads; execution is one thread's work.
